@@ -1,0 +1,411 @@
+"""What templates of each kind leave in the text: functions of their arguments, which are already text.
+
+No rule uses an argument twice, so however templates are nested a page cannot grow.
+"""
+
+import ast
+import datetime
+import operator
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from filters.wikitext import values
+from filters.wikitext.names import LANGUAGE_CODE
+
+HOLE = "\x05"  # where something was removed: the spaces and brackets around it are tidied later
+_BLANKS = " \t\n\u00a0" + HOLE
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a template may ask of the page it stands on. `date` is the dump's: what depends on today takes it."""
+
+    language: str
+    title: str
+    date: datetime.date
+
+
+@dataclass
+class Template:
+    """A template call whose arguments are already text."""
+
+    name: str  # as written, without the namespace
+    positional: list[str] = field(default_factory=list)
+    named: dict[str, str] = field(default_factory=dict)
+    place: str = "inline"  # "inline"; "attached" to a word; "item", all of a list item; "block", all of a line
+
+    def get(self, index: int) -> str:
+        """The positional argument `index`, counted from 1; empty if there is none."""
+        explicit = self.named.get(str(index))
+        if explicit is not None:
+            return explicit
+        return self.positional[index - 1] if index <= len(self.positional) else ""
+
+    def first_named(self, names: Iterable[str]) -> str:
+        for name in names:
+            value = self.named.get(name)
+            if value:
+                return value
+        return ""
+
+    def values(self) -> list[str]:
+        """Every positional argument that says something, explicit numbers included."""
+        explicit = [self.get(index) for index in range(len(self.positional) + 1, 10) if str(index) in self.named]
+        return [value for index in range(1, len(self.positional) + 1) if (value := self.get(index))] + [
+            v for v in explicit if v
+        ]
+
+
+Rule = Callable[[Template, Page], str]
+
+
+def constant(text: str) -> Rule:
+    return lambda template, page: text
+
+
+def argument(index: int) -> Rule:
+    """The argument `index`, or the last one before it that is not empty."""
+    return lambda template, page: next((value for i in range(index, 0, -1) if (value := template.get(i))), HOLE)
+
+
+def last(template: Template, page: Page) -> str:
+    return (template.values() or [HOLE])[-1]
+
+
+def joined(separator: str) -> Rule:
+    return lambda template, page: separator.join(template.values()) or HOLE
+
+
+def wrapped(before: str, after: str) -> Rule:
+    return lambda template, page: f"{before}{template.get(1)}{after}" if template.get(1) else HOLE
+
+
+_TEXT_NAMES = (
+    "text", "texte", "texto", "testo", "tekst", "zitat", "quote", "quotation", "citat", "cita", "citation", "citação",
+    "текст", "цитата", "content", "contenu", "contenido", "contenuto", "conteúdo", "inhoud", "inhalt", "indhold",
+    "innehåll", "obsah", "treść", "tartalom", "conținut", "liste", "list", "lista", "items", "besedilo", "szöveg",
+    "вміст", "文", "内容",
+)  # fmt: skip
+_AUTHOR_NAMES = (
+    "author", "autor", "auteur", "autore", "sign", "by", "author1", "speaker", "автор", "förf", "szerző", "avtor",
+)  # fmt: skip
+
+
+def content(template: Template, page: Page) -> str:
+    """The block of text or list that a layout template wraps."""
+    text = template.first_named(_TEXT_NAMES) or "\n".join(template.values())
+    return f"\n{text}\n" if text else HOLE
+
+
+def quote(template: Template, page: Page) -> str:
+    text = template.first_named(_TEXT_NAMES)
+    author = template.first_named(_AUTHOR_NAMES) or template.get(1 if text else 2)
+    text = text or template.get(1)
+    if not text:
+        return HOLE
+    return f"\n{text}\n" + (f"— {author}\n" if author and len(author) < 200 else "")
+
+
+def inline_quote(template: Template, page: Page) -> str:
+    text = template.first_named(_TEXT_NAMES) or template.get(1)
+    if not text or template.named.get("title") or template.named.get("titre"):
+        return HOLE  # the English one of this name is a reference
+    if template.place == "block" and len(text) > 100:
+        return quote(template, page)
+    return f"« {text} »" if page.language == "fr" else f"“{text}”"
+
+
+def foreign(template: Template, page: Page) -> str:
+    """`{{lang|de|Text}}`: the words, whichever argument they stand in."""
+    return template.first_named(("text", "texte", "texto", "testo", "текст")) or argument(2)(template, page)
+
+
+def foreign_named(template: Template, page: Page) -> str:
+    """`{{lang-de|Text}}`, `{{la|Text}}`; without words it is only the mark of a link's language."""
+    return template.get(1) or HOLE
+
+
+def bulleted(template: Template, page: Page) -> str:
+    items = [value.lstrip("*# ") for value in template.values()]
+    return "\n" + "".join(f"* {item}\n" for item in items) if items else HOLE
+
+
+def interlanguage(template: Template, page: Page) -> str:
+    """A link to an article that exists in another language only: its words here."""
+    shown = template.first_named(("lt", "label", "texte", "text", "текст", "tekst"))
+    if shown:
+        return shown
+    first = template.get(1)
+    if LANGUAGE_CODE.fullmatch(first) and template.get(2):
+        return template.get(3) if page.language == "zh" and template.get(3) else template.get(2)
+    return first or template.first_named(("fr", "trad", "title", "1"))
+
+
+def not_translated(template: Template, page: Page) -> str:
+    return template.get(2) or template.get(1) or HOLE  # {{нп5|article|words|language|foreign article}}
+
+
+def chinese_link(template: Template, page: Page) -> str:
+    return template.get(4) or template.get(3) or template.get(2) or template.get(1)  # {{tsl|en|Foreign|Here|words}}
+
+
+def nihongo(template: Template, page: Page) -> str:
+    words, *rest = (template.get(index) for index in range(1, 5))
+    original = ", ".join(value for value in rest if value)
+    return (f"{words} ({original})" if words and original else words or original) or HOLE
+
+
+def named_values(template: Template, page: Page) -> str:
+    """`{{zh|s=…|t=…|p=…}}`: one form after the other."""
+    options = ("labels", "links", "first", "out", "scase", "language")
+    forms = [value for name, value in template.named.items() if value and name not in options]
+    return ", ".join(dict.fromkeys(template.values() + forms)) or HOLE
+
+
+def quantity(template: Template, page: Page) -> str:
+    """A number and, after it, what is counted or measured: `{{unité|3797|m}}`, `{{nombre|71|sièges}}`."""
+    number, *units = template.positional or [template.get(1)]
+    if not number:
+        return HOLE
+    number = values.format_number(number, page.language)
+    exponent = template.first_named(("e", "expo"))
+    power = f" × 10<sup>{exponent}</sup>" if exponent else ""
+    shown = ""
+    for part in units:
+        is_power = re.fullmatch(r"[-−+]?\d", part) is not None
+        shown += (
+            f"<sup>{part}</sup>" if is_power and shown else f" {values.unit(part)}" if part and not is_power else ""
+        )
+    return number + power + shown
+
+
+def only_number(template: Template, page: Page) -> str:
+    text = template.get(1)
+    if template.get(2).upper() in {"R", "NOSEP"}:
+        return text.replace(",", "")
+    return values.format_number(text, page.language) or HOLE
+
+
+def uncertain(template: Template, page: Page) -> str:
+    """`{{val|1.0079|0.0001|e=-3|u=kg}}`."""
+    number, error = template.get(1), template.get(2)
+    uncertainty = error if error.startswith("(") else f" ± {error}" if error else ""
+    power = f" × 10<sup>{exponent}</sup>" if (exponent := template.named.get("e")) else ""
+    measured = template.first_named(("u", "ul", "up", "upl"))
+    return (number + uncertainty + power + (f" {measured}" if measured else "")).strip() or HOLE
+
+
+def measure(template: Template, page: Page) -> str:
+    return values.measure([value.strip(_BLANKS) for value in template.positional]) or HOLE
+
+
+def fraction(template: Template, page: Page) -> str:
+    parts = template.values()
+    if len(parts) == 3:
+        return f"{parts[0]} {parts[1]}/{parts[2]}"
+    return "/".join(parts if len(parts) == 2 else ["1", *parts]) if parts else HOLE
+
+
+def power_of_ten(template: Template, page: Page) -> str:
+    return f"×10<sup>{template.get(1)}</sup>"
+
+
+def power(template: Template, page: Page) -> str:
+    base, exponent = (template.get(1), template.get(2)) if template.get(2) else ("10", template.get(1))
+    return f"{base}<sup>{exponent}</sup>"
+
+
+def formula(template: Template, page: Page) -> str:
+    """`{{chem|H|2|O}}`: digits below the line, charges above it."""
+    shown = ""
+    for part in template.values():
+        if re.fullmatch(r"\d*[+\-−]", part) and shown:
+            shown += f"<sup>{part}</sup>"
+        elif part.isdecimal() and shown:
+            shown += f"<sub>{part}</sub>"
+        else:
+            shown += re.sub(r"(?<=[A-Za-z)\]])(\d+)", r"<sub>\1</sub>", part)
+    return shown or HOLE
+
+
+def clock_time(template: Template, page: Page) -> str:
+    units = ("h", "min", "s")
+    return " ".join(f"{value} {name}" for value, name in zip(template.values(), units, strict=False)) or HOLE
+
+
+def unitless(suffix: str) -> Rule:
+    return lambda template, page: f"{template.get(1)}{suffix}" if template.get(1) else HOLE
+
+
+def century(before: str, after: str) -> Rule:
+    """`{{s|XX}}`: 'XXe siècle'; `{{séc|XIII}}`: 'século XIII'."""
+
+    def rule(template: Template, page: Page) -> str:
+        ordinal = template.get(2) if len(template.get(2)) <= 2 and after.startswith("e") else ""
+        return f"{before}{template.get(1)}{ordinal + after[1:] if ordinal else after}" if template.get(1) else HOLE
+
+    return rule
+
+
+def date(template: Template, page: Page) -> str:
+    return values.show_date(_date_arguments(template), page.language) or HOLE
+
+
+def _date_arguments(template: Template) -> list[str]:
+    given = template.values() or list(filter(None, map(template.named.get, ("year", "month", "day"))))
+    return [value for value in given if value.lower() not in {"df", "mf", "dmy", "mdy", "iso"}]
+
+
+def date_and_age(template: Template, page: Page) -> str:
+    """A date and the years from it to the dump's date."""
+    arguments = _date_arguments(template)
+    date, words, _ = values.parse_date(arguments)
+    if date is None:
+        return words or HOLE
+    return _with_age(date, values.years_between(date, page.date), page)
+
+
+def death_and_age(template: Template, page: Page) -> str:
+    """Two dates, of death and of birth, in either order: the later one, with the age then."""
+    arguments = _date_arguments(template)
+    first, words, used = values.parse_date(arguments)
+    second, _, _ = values.parse_date(arguments[used:])
+    if first is None or second is None:
+        return values.show_date(arguments, page.language) or words or HOLE
+    birth, death = sorted((first, second))
+    return _with_age(death, values.years_between(birth, death), page)
+
+
+def _with_age(date: datetime.date, age: int, page: Page) -> str:
+    shown = values.show(date, page.language)
+    if age < 0:
+        return shown
+    return f"{shown} (age {age})" if page.language == "en" else f"{shown} ({age})"
+
+
+def age(template: Template, page: Page) -> str:
+    """Full years from a date to a second one, or to the dump's date."""
+    arguments = _date_arguments(template)
+    start, _, used = values.parse_date(arguments)
+    if start is None:
+        year = arguments[0] if arguments else ""
+        return str(page.date.year - int(year)) if re.fullmatch(r"\d{4}", year) else HOLE
+    end, _, _ = values.parse_date(arguments[used:])
+    return str(values.years_between(start, end or page.date))
+
+
+def as_of(template: Template, page: Page) -> str:
+    shown = template.named.get("alt") or values.show_date(_date_arguments(template), page.language)
+    if template.named.get("alt") or not shown:
+        return shown or HOLE
+    word = "since" if template.named.get("since") else "as of"
+    return f"{word if template.named.get('lc') else word.capitalize()} {shown}"
+
+
+def today(form: str) -> Rule:
+    return lambda template, page: page.date.strftime(form).lstrip("0")
+
+
+def dump_date(template: Template, page: Page) -> str:
+    return values.show(page.date, page.language)
+
+
+def dump_month(template: Template, page: Page) -> str:
+    return values.month(page.date, page.language)
+
+
+def circa(template: Template, page: Page) -> str:
+    return "c. " + "–".join(template.values()) if template.values() else "c."
+
+
+def sounds(before: str, after: str) -> Rule:
+    """The pieces of a transcription, without the words that say whose it is."""
+    words = {
+        "lang",
+        "pron",
+        "us",
+        "uk",
+        "small",
+        "also",
+        "local",
+        "audio",
+        "ipa",
+        "usalso",
+        "ukalso",
+        "uslang",
+        "uklang",
+        "-",
+    }
+
+    def rule(template: Template, page: Page) -> str:
+        pieces = [
+            p.replace("_", " ") for p in template.values() if p.lower() not in words and not p.lower().endswith(".ogg")
+        ]
+        return f"{before}{''.join(pieces)}{after}" if pieces else HOLE
+
+    return rule
+
+
+def transcription(template: Template, page: Page) -> str:
+    text = template.get(2) if LANGUAGE_CODE.fullmatch(template.get(1)) and template.get(2) else template.get(1)
+    if not text or text.lower().endswith((".ogg", ".oga", ".wav", ".mp3")):
+        return HOLE
+    return text if text[:1] in "[/" else f"[{text}]"
+
+
+def ship(template: Template, page: Page) -> str:
+    return f"{template.name.upper()} {template.get(1)}" if template.get(1) else HOLE
+
+
+def web_address(template: Template, page: Page) -> str:
+    return template.get(2) or re.sub(r"^https?://|/$", "", template.get(1)) or HOLE
+
+
+def marriage(template: Template, page: Page) -> str:
+    years = "–".join(filter(None, (template.get(2), template.get(3))))
+    return f"{template.get(1)} ({years})" if years else template.get(1) or HOLE
+
+
+def condition(template: Template, page: Page) -> str:
+    """`{{#if: test | then | else}}`, on tests that are already text."""
+    return template.get(2) if template.get(1) else template.get(3)
+
+
+def equality(template: Template, page: Page) -> str:
+    return template.get(3) if template.get(1) == template.get(2) else template.get(4)
+
+
+def switch(template: Template, page: Page) -> str:
+    chosen = template.named.get(template.get(1).lower())
+    return chosen if chosen is not None else template.named.get("#default", last(template, page))
+
+
+_OPERATORS: dict[type[ast.AST], Callable[[float, float], float]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+    ast.Mod: operator.mod,
+}  # fmt: skip
+
+
+def arithmetic(template: Template, page: Page) -> str:
+    """`{{#expr: 2020 - 1990}}`: the four operations and rounding; other expressions leave nothing."""
+    text = template.get(1).replace("−", "-").replace("×", "*")
+    text, _, digits = text.partition("round")
+    if len(text) > 200 or not re.fullmatch(r"[\d\s.+\-*/()]*", text) or re.search(r"\*\*|//|\(\s*\)", text):
+        return HOLE
+    try:
+        value = _evaluate(ast.parse(re.sub(r"\b0+(?=\d)", "", text.strip()), mode="eval").body)
+        return f"{round(value, int(digits)) if digits.strip() else value:.12g}"
+    except (SyntaxError, ValueError, ZeroDivisionError, OverflowError, RecursionError, MemoryError):
+        return HOLE
+
+
+def _evaluate(node: ast.expr) -> float:
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+        return node.value
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.UAdd | ast.USub):
+        value = _evaluate(node.operand)
+        return -value if isinstance(node.op, ast.USub) else value
+    if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
+        return _OPERATORS[type(node.op)](_evaluate(node.left), _evaluate(node.right))
+    raise ValueError("not an expression of the four operations")

@@ -1,0 +1,153 @@
+"""Templates that carry words or numbers leave their value, in the wikis of all languages; the others leave nothing."""
+
+import datetime
+
+import pytest
+
+from filters.wikitext import Page, plain_text
+
+
+def value(wikitext: str, language: str = "en") -> str:
+    """What a template leaves in the middle of a sentence."""
+    plain = plain_text(f"Before {wikitext} after.", Page(language, "Rome", datetime.date(2022, 8, 1)))
+    assert plain.startswith("Before ")
+    assert plain.endswith(" after.")
+    return plain.removeprefix("Before").removesuffix("after.").strip()
+
+
+@pytest.mark.parametrize(
+    ("template", "left"),
+    [
+        ("{{convert|5|km|mi}}", "5 km"),
+        ("{{Convert|1,234.5|sqmi|km2|abbr=on}}", "1,234.5 sq mi"),
+        ("{{cvt|5|to|10|km2}}", "5 to 10 km²"),
+        ("{{convert|20|-|25|C|F}}", "20–25 °C"),
+        ("{{convert|6|ft|2|in|m}}", "6 ft 2 in"),
+        ("{{convert|3|x|4|m}}", "3 × 4 m"),
+        ("{{convert|−40|F|C|0}}", "−40 °F"),
+        ("{{formatnum:1234567.89}}", "1,234,567.89"),
+        ("{{formatnum:1,234|R}}", "1234"),
+        ("{{formatnum: about 5 }}", "about 5"),
+        ("{{lang|de|Übermut}}", "Übermut"),
+        ("{{lang-ru|Москва}}", "Москва"),
+        ("{{Lang_de|x}} {{lang|fr|''mot''|italic=no}}", "x mot"),
+        ("{{transl|ru|ISO|Moskva}}", "Moskva"),
+        ("{{nowrap|5 kg}}", "5 kg"),
+        ("{{small|{{nobr|{{abbr|UN|United Nations}}}}}}", "UN"),
+        ("{{birth date|1879|3|14|df=y}}", "March 14, 1879"),
+        ("{{birth date and age|1980|8|2}}", "August 2, 1980 (age 41)"),
+        ("{{death date and age|1955|4|18|1879|3|14}}", "April 18, 1955 (age 76)"),
+        ("{{start date|2010|5}}", "May 2010"),
+        ("{{start date|2010}}", "2010"),
+        ("{{age|2000|8|1}}", "22"),
+        ("{{age|2000|8|2}}", "21"),
+        ("{{age|1900|1|1|1950|1|1}}", "50"),
+        ("{{as of|2010|5|lc=y}}", "as of May 2010"),
+        ("{{dts|March 5, 2001}}", "March 5, 2001"),
+        ("{{circa|1900}}", "c. 1900"),
+        ("{{CURRENTYEAR}}", "2022"),
+        ("{{PAGENAME}}", "Rome"),
+        ("{{val|1.5|0.2|e=-3|u=kg}}", "1.5 ± 0.2 × 10⁻³ kg"),
+        ("{{frac|1|2}} {{frac|3|1|2}} {{sfrac|7}}", "1/2 3 1/2 1/7"),
+        ("{{chem|H|2|O}} {{chem|NH|4|+}} {{chem2|C6H12O6}}", "H₂O NH₄⁺ C₆H₁₂O₆"),
+        ("5{{e|24}}", "5×10²⁴"),
+        ("{{IPAc-en|b|ɜːr|ˈ|l|ɪ|n}}", "/bɜːrˈlɪn/"),
+        ("{{IPA-de|bɛʁˈliːn|lang|De-Berlin.ogg}}", "[bɛʁˈliːn]"),
+        ("{{nihongo|Tokyo|東京|Tōkyō}}", "Tokyo (東京, Tōkyō)"),
+        ("{{zh|s=北京|p=Běijīng}}", "北京, Běijīng"),
+        ("{{ill|Ewald Wüst|de}} {{ill|A|fr|B|lt=C}}", "Ewald Wüst C"),
+        ("{{hlist|a|[[b]]|c}}", "a, b, c"),
+        ("{{flag|France}} {{flagicon|France}}", "France"),
+        ("a{{nbsp}}b{{ndash}}c{{snd}}d{{'}}e{{!}}f{{=}}g", "a b–c – d'e|f=g"),
+        ("{{angbr|a}}", "⟨a⟩"),
+        ("{{sic|teh}} {{USS|Hornet|CV-12|6}}", "teh USS Hornet"),
+        ("{{math|''x''<sup>2</sup>}}", "x²"),
+        ("{{#expr: 2022 - 1990}} {{#expr:10/4 round 1}} {{#if: |a|b}} {{#switch:x|y=1|x=2}}", "32 2.5 b 2"),
+        ("{{#expr:9**9**9}} {{#expr:1/0}} {{#expr:import}}", ""),
+        ("{{unknown dress|some words}}", "some words"),
+        ("{{unknown language mark|la|verba}}", "verba"),
+        ("{{unknown unit|25|m/s}}", "25 m/s"),
+    ],
+)
+def test_words_and_numbers_are_left(template: str, left: str) -> None:
+    assert value(template) == left
+
+
+@pytest.mark.parametrize(
+    ("language", "template", "left"),
+    [
+        ("bg", "{{lang|de|Wort}} {{formatnum:12345}}", "Wort 12 345"),
+        ("ca", "{{segle|XIII|s}} {{formatnum:12345}}", "segle XIII 12.345"),
+        ("cs", "{{Cizojazyčně|de|Wort}} {{Datum narození|1879|3|14}}", "Wort 14. března 1879"),
+        ("da", "{{Alder|2000|1|1}} {{nowrap|5 km}}", "22 5 km"),
+        ("de", '{{lang|la|verba}} {{"|Text}} {{FormatNum:12345}} {{nowrap|5 km}}', "verba “Text” 12.345 5 km"),
+        ("es", "{{fecha de nacimiento|14|3|1879}} {{formatnum:1234}}", "14 de marzo de 1879 1234"),
+        ("fr", "{{unité|3797|m}} {{s|XX}} {{s-|XIX|e}} {{1er}} {{date|14|mars|1879}}",
+         "3 797 m XXe siècle XIXe siècle 1er 14 mars 1879"),
+        ("fr", "{{date de naissance|11|novembre|1866}} {{langue|de|Wort}} {{nobr|36 paroisses}} {{84e|Congrès}}",
+         "11 novembre 1866 Wort 36 paroisses 84e Congrès"),
+        ("fr", "{{unité|9.8|m||s|-2}} {{citation|sanctions}}", "9,8 m s⁻² « sanctions »"),
+        ("hr", "{{formatnum:12345}} {{jez|de|Wort}}", "12.345 Wort"),
+        ("hu", "{{szám|180000}} {{életkor|2000|1|1}}", "180 000 22"),
+        ("it", "{{TA|3 743 km²}} {{formatnum:4666175}}", "3 743 km² 4.666.175"),
+        ("ja", "{{仮リンク|ベルリン・ボン法|en|Berlin-Bonn Act}} {{lang-de-short|Berlin}}", "ベルリン・ボン法 Berlin"),
+        ("nl", "{{lang|de|Wort}} {{leeftijd|2000|1|1}}", "Wort 22"),
+        ("pl", "{{lang|de|Wort}} {{formatnum:12345}}", "Wort 12 345"),
+        ("pt", "{{séc|XIII}} {{fmtn|90000}} {{dni|14|3|1879}}", "século XIII 90.000 14 de março de 1879"),
+        ("ro", "{{conversie|22|–|25|C|F}}", "22–25 °C"),
+        ("ru", "{{нп5|Квартал|квартал|de|Viertel}} {{дата рождения|14|3|1879}}", "квартал 14 марта 1879 г."),
+        ("sl", "{{jezik-de|Wort}} {{starost|2000|1|1}}", "Wort 22"),
+        ("sr", "{{јез-нем|Berlin}}", "Berlin"),
+        ("sv", "{{lang|de|Wort}} {{ålder|2000|1|1}}", "Wort 22"),
+        ("uk", "{{lang-de|Bär}} {{вік|2000|1|1}}", "Bär 22"),
+        ("zh", "{{link-en|柏林大學|Berlin University}} {{tsl|en|A|乙}}", "柏林大學 乙"),
+    ],
+)  # fmt: skip
+def test_words_and_numbers_are_left_in_every_language(language: str, template: str, left: str) -> None:
+    assert value(template, language) == left
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{citation needed|date=May 2010}}", "{{sfn|Smith|2010|p=5}}",
+        "{{cite web|url=http://a.b|title=c}}", "{{refn|note}}", "{{efn|a note}}",
+        "{{coord|52|31|N|13|23|E}}", "{{flagicon|USA}}", "{{audio|a.ogg|listen}}", "{{ISBN|978-0-1}}",
+        "{{citar web|url=x}}", "{{Literatur|Autor=x}}", "{{reflist|30em}}", "{{clear}}", "{{anchor|x}}",
+        "{{DEFAULTSORT:Rome}}", "{{commons category|Rome}}", "{{прапорець|USA}}", "{{#tag:ref|a}}",
+        "{{webarchive|url=http://x.y}}", "{{dead link}}",
+    ],
+)  # fmt: skip
+def test_references_notes_and_marks_leave_nothing(template: str) -> None:
+    assert value(template) == ""
+
+
+def test_blocks_of_text_and_lists_are_kept() -> None:
+    page = Page("en", "T", datetime.date(2022, 8, 1))
+    assert plain_text("{{quote|text=All men die.|author=Plato}}", page) == "All men die.\n— Plato"
+    assert plain_text("{{columns-list|colwidth=20em|\n* a\n* b\n}}", page) == "- a\n- b"
+    assert plain_text("{{div col}}\n* a\n{{div col end}}", page) == "- a"
+    assert plain_text("{{ubl|a|b}}", page) == "- a\n- b"
+    assert (
+        plain_text("{{Zitat|Text=Alle Verliebtheit|Autor=S.}}", Page("de", "T", page.date)) == "Alle Verliebtheit\n— S."
+    )
+
+
+def test_a_template_that_is_a_whole_list_item_is_its_words() -> None:
+    page = Page("it", "T", datetime.date(2022, 8, 1))
+    assert plain_text("* {{Gemellaggio|Francia|Parigi|1987}}", page) == "- Francia, Parigi, 1987"
+    assert plain_text("* {{somebody's database|123456}}", page) == ""
+
+
+def test_an_unknown_template_that_touches_a_word_is_a_note() -> None:
+    page = Page("xx", "T", datetime.date(2022, 8, 1))
+    assert plain_text("A word{{zzz|why?}} and {{zzz|words}} more.", page) == "A word and words more."
+
+
+def test_boxes_leave_nothing() -> None:
+    page = Page("en", "T", datetime.date(2022, 8, 1))
+    assert (
+        plain_text("{{Infobox city\n| name = Rome\n| size = {{convert|5|km}}\n}}\nText\n{{Navbox|list1=* a}}", page)
+        == "Text"
+    )
+    assert plain_text("{{main|History of Rome}}\nText\n{{stub}}", page) == "Text"
