@@ -1,0 +1,9 @@
+"""Errors that a user can act on: shown as one line, never as a traceback."""
+
+
+class UserError(Exception):
+    """A mistake in what was asked for (a key, a path, a missing model): exit code 2, nothing started."""
+
+
+class RunError(Exception):
+    """A run that had to stop: files that cannot be read, a full disk, tasks that crashed. Exit code 1."""

@@ -1,0 +1,105 @@
+"""What has been done: the records of a stage, found by one fresh listing and compacted into one file when the stage
+ends.
+"""
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from pipelines import store
+from pipelines.tasks import FAILED, TASKS, Failure, Input, Record, Task
+
+COMPACTED = "records.jsonl"
+READERS = 32
+
+
+class Ledger:
+    """The records of one stage under a run's folder, as they stood when it was opened."""
+
+    def __init__(self, out: str, stage: str) -> None:
+        self._out = out
+        self._folder = store.join(out, TASKS, stage)
+        names = store.list_files(self._folder)
+        self._single = [n for n in names if n.endswith(".json") and not n.endswith(FAILED)]
+        self._failed = {name: Failure.from_json(self._read(name)) for name in sorted(names) if name.endswith(FAILED)}
+        lines = self._read(COMPACTED).splitlines() if COMPACTED in names else []
+        with ThreadPoolExecutor(READERS) as readers:
+            lines += readers.map(self._read, self._single)
+        self._records = {(r.key, r.fingerprint): r for r in map(Record.from_json, lines)}
+        known: list[Record | Failure] = [*self._records.values(), *self._failed.values()]
+        self._contents = {i.memo_key: i.sha256 for entry in known for i in entry.inputs.values()}
+        self._latest = {r.key: r for r in sorted(self._records.values(), key=lambda r: float(r.run["ended"]))}
+
+    def _read(self, name: str) -> bytes:
+        return store.read_bytes(store.join(self._folder, name))
+
+    def remember(self, task: Task) -> Task:
+        """The task with the content hashes of inputs that have not changed since they were last read."""
+        inputs = {role: self._remember(i) for role, i in task.inputs.items()}
+        return replace(task, inputs=inputs)
+
+    def _remember(self, source: Input) -> Input:
+        return source if source.sha256 else replace(source, sha256=self._contents.get(source.memo_key, ""))
+
+    def done(self, task: Task, files: "Files") -> Record | None:
+        """The record that still matches the task, if its outputs are all there."""
+        fingerprint = task.fingerprint()
+        record = self._records.get((task.key, fingerprint)) if fingerprint else None
+        return record if record and files.hold(record) else None
+
+    def previous(self, task: Task, files: "Files") -> Record | None:
+        record = self._latest.get(task.key)
+        return record if record and files.hold(record) else None
+
+    def unreadable(self, task: Task) -> bool:
+        """Whether this very content was found unreadable by this very code."""
+        fingerprint = task.fingerprint()
+        return fingerprint is not None and any(f.fingerprint == fingerprint for f in self._failed.values())
+
+    def failures(self) -> list[Failure]:
+        return list(self._failed.values())
+
+    def forget_failures(self, tasks: Iterable[Task]) -> None:
+        """Before tasks are tried again: what they left the last time no longer holds."""
+        keys = {task.key for task in tasks}
+        for name, failure in self._failed.items():
+            if failure.key in keys:
+                store.remove(store.join(self._folder, name))
+
+    def current(self, tasks: Iterable[Task]) -> dict[str, Record]:
+        """The record of each task that has one, by key. A task's inputs may have been read for the first time by its
+        child.
+        """
+        records = {}
+        for task in tasks:
+            fingerprint = self.remember(task).fingerprint()
+            if fingerprint and (record := self._records.get((task.key, fingerprint))):
+                records[task.key] = record
+        return records
+
+    def compact(self, records: Iterable[Record]) -> None:
+        """Keep these records in one file, and no others."""
+        text = b"".join(record.to_json() for record in sorted(records, key=lambda r: r.key))
+        store.write_bytes(store.join(self._folder, COMPACTED), text)
+        for name in self._single:
+            store.remove(store.join(self._folder, name))
+
+
+class Files:
+    """The files below some folders of a run, from one fresh listing each."""
+
+    def __init__(self, out: str, folders: Sequence[str]) -> None:
+        self._out = out
+        self._sizes = {
+            f"{folder}/{name}": size
+            for folder in folders
+            for name, size in store.list_files(store.join(out, folder)).items()
+        }
+
+    def hold(self, record: Record) -> bool:
+        return all(self._sizes.get(output.path) == output.bytes for output in record.outputs)
+
+    def remove_all_but(self, records: Iterable[Record]) -> None:
+        named = {output.path for record in records for output in record.outputs}
+        for path in sorted(self._sizes.keys() - named):
+            store.remove(store.join(self._out, path))

@@ -1,0 +1,66 @@
+"""What a run will do, from listings alone: its input files, cut into splits, and what cannot be taken."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pipelines import store
+from pipelines.config import Config
+from pipelines.errors import UserError
+from pipelines.sources.source import Source, Split
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The splits of each source, in order, and the files below `data` that no source takes."""
+
+    splits: Mapping[str, list[Split]]
+    untaken: list[str]
+
+
+def make_plan(config: Config) -> Plan:
+    """List every input. Raises UserError for a pattern that matches no file, or names that would collide."""
+    splits, taken = {}, set()
+    for name, source in config.sources.present():
+        files = {c: _files(config, f"sources.{name}.inputs.{c}", patterns) for c, patterns in source.inputs.items()}
+        taken |= {file.path for some in files.values() for file in some}
+        splits[name] = _splits(name, source, files)
+    return Plan(splits, _untaken(config, taken))
+
+
+def _files(config: Config, where: str, patterns: tuple[str, ...]) -> list[store.FileInfo]:
+    found: dict[str, store.FileInfo] = {}
+    for pattern in patterns:
+        path = pattern if "://" in pattern else store.absolute(os.path.join(config.data, pattern))
+        try:
+            matches = store.glob(path)
+        except (OSError, ImportError) as error:
+            raise UserError(f"{where}: {path} cannot be listed: {error}") from None
+        if not matches:
+            raise UserError(f"{where}: no file matches {path}")
+        found.update({file.path: file for file in matches})
+    return [found[path] for path in sorted(found)]
+
+
+def _splits(name: str, source: Source, files: Mapping[str, list[store.FileInfo]]) -> list[Split]:
+    splits = [s for collection in sorted(files) for file in files[collection] for s in source.splits(collection, file)]
+    paths: dict[str, str] = {}
+    for split in splits:
+        other = paths.setdefault(split.key, split.input.path)
+        if other != split.input.path:
+            raise UserError(
+                f"sources.{name}.inputs: {other} and {split.input.path} have one name in {split.collection}: "
+                "give each a collection of its own"
+            )
+    return sorted(splits, key=lambda s: (s.collection, s.name))
+
+
+def _untaken(config: Config, taken: set[str]) -> list[str]:
+    if not store.is_local(config.data):
+        return []
+    root = store.absolute(config.data)
+    return [
+        path
+        for path in sorted(store.list_files(root))
+        if store.join(root, path) not in taken and not path.endswith((".md", ".json"))
+    ]

@@ -1,0 +1,232 @@
+"""Doing stages, wave after wave: skip what is done, do the rest, stop before the next round if something could not be
+done.
+"""
+
+import fcntl
+import json
+import os
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pipelines import store
+from pipelines.errors import RunError, UserError
+from pipelines.fingerprint import canonical
+from pipelines.ledger import Files, Ledger
+from pipelines.pool import Limits
+from pipelines.progress import Monitor
+from pipelines.stages import Stage, waves
+from pipelines.tasks import TASKS, Failure, Record, Task, load
+
+LOCK = "lock.json"
+HEARTBEAT_SECONDS = 10
+NAMED_FAILURES = 20
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Where and how tasks run; nothing here changes a byte of the result."""
+
+    limits: Limits
+    runner: str = "direct"
+    options: tuple[str, ...] = ()
+    leave_out_unreadable: bool = False
+
+
+@dataclass
+class Result:
+    """What stages gave: the current record of every task, and what was left out because it could not be read."""
+
+    records: dict[str, dict[str, Record]] = field(default_factory=dict)
+    left_out: dict[str, list[Failure]] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    did: int = 0  # tasks that were not done before
+
+
+@contextmanager
+def locked(out: str) -> Iterator[None]:
+    """Hold a run's folder: a second run on it is refused. Raises UserError then, and where it cannot be written."""
+    path = store.join(out, TASKS, LOCK)
+    me = {"host": socket.gethostname(), "pid": os.getpid(), "beat": time.time()}
+    try:
+        if store.is_local(out):
+            with _file_lock(Path(store.filesystem(path)[1])):
+                store.clear_scratch(out)
+                yield
+            return
+        _refuse_if_beating(path)
+        store.write_bytes(path, canonical(me).encode())
+    except PermissionError:
+        raise UserError(f"{out}: no permission to write there") from None
+    except NotADirectoryError:
+        raise UserError(f"{out}: not a folder") from None
+    stop = threading.Event()
+
+    def beat() -> None:
+        while not stop.wait(HEARTBEAT_SECONDS):
+            store.write_bytes(path, canonical({**me, "beat": time.time()}).encode())
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+        store.remove(path)
+
+
+@contextmanager
+def _file_lock(path: Path) -> Iterator[None]:
+    """Locally the kernel holds the lock, and lets go of it the moment the run dies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise UserError(
+                f"{path.parent.parent}: another run holds this folder ({file.read()}); wait for it, or stop it"
+            ) from None
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.flush()
+        yield
+
+
+def _refuse_if_beating(path: str) -> None:
+    if store.exists(path):
+        other = json.loads(store.read_bytes(path))
+        age = time.time() - other["beat"]
+        if age < 3 * HEARTBEAT_SECONDS:
+            raise UserError(
+                f"{path}: another run holds this folder (process {other['pid']} on {other['host']}, {age:.0f} s ago); "
+                f"wait for it, or {3 * HEARTBEAT_SECONDS} s after it died"
+            )
+
+
+def run_stages(
+    stages: Sequence[Stage],
+    out: str,
+    engine: Engine,
+    monitor: Monitor,
+    before: Mapping[str, dict[str, Record]] | None = None,
+) -> Result:
+    """Do the stages under `out`, which the caller has locked; `before` are the records of stages done already.
+
+    Raises RunError naming every task that could not be done.
+    """
+    result = Result(dict(before or {}))
+    order = waves(stages)
+    for stage in (s for wave in order for s in wave):
+        monitor.expect(stage.name, *stage.expected)
+    for wave in order:
+        started = time.monotonic()
+        todo: dict[str, list[Task]] = {}
+        planned = {stage.name: stage.tasks(result.records) for stage in wave}
+        for stage in wave:
+            todo[stage.name] = _begin(stage, planned[stage.name], out, monitor)
+            result.did += len(todo[stage.name])
+        _do([s for s in wave if s.job is None], todo, out, engine)
+        for stage in wave:
+            if stage.job and todo[stage.name]:
+                _do_round(stage, planned[stage.name], todo[stage.name], engine)
+        for stage in wave:
+            records, failures = _end(stage, planned[stage.name], out, monitor)
+            result.records[stage.name] = records
+            if failures:
+                result.left_out[stage.name] = failures
+            result.seconds[stage.name] = time.monotonic() - started
+        _stop_on(failures=[f for stage in wave for f in result.left_out.get(stage.name, ())], engine=engine)
+    return result
+
+
+def _begin(stage: Stage, tasks: Sequence[Task], out: str, monitor: Monitor) -> list[Task]:
+    """The tasks that have no record that still matches."""
+    ledger, files = Ledger(out, stage.name), Files(out, stage.folders)
+    todo, done, failed = [], 0, 0
+    for task in map(ledger.remember, tasks):
+        if ledger.done(task, files):
+            done += 1
+        elif ledger.unreadable(task):
+            failed += 1
+        else:
+            todo.append(replace(task, previous=ledger.previous(task, files)))
+    ledger.forget_failures(todo)
+    monitor.start(stage.name, len(tasks), done, failed, sum(t.size for t in todo))
+    return todo
+
+
+def _do(stages: Sequence[Stage], todo: Mapping[str, Sequence[Task]], out: str, engine: Engine) -> None:
+    tasks = [task for stage in stages for task in todo[stage.name]]
+    if tasks:
+        from pipelines.runners import do_tasks  # Beam takes seconds to import: a run with nothing to do does without
+
+        with _readable_errors():
+            do_tasks(tasks, engine.limits, _job_name(stages), engine.runner, engine.options)
+
+
+def _do_round(stage: Stage, tasks: Sequence[Task], todo: Sequence[Task], engine: Engine) -> None:
+    """Decide the groups in which a split's verdict is missing; the groups that are complete stay as they are."""
+    assert stage.job
+    missing, by_key = {t.key for t in todo}, {t.key: t for t in tasks}
+    groups = [[by_key[k] for k in group if k in by_key] for group in stage.groups if missing.intersection(group)]
+    with _readable_errors():
+        load(stage.job)(groups, _job_name([stage]), engine.runner, engine.options)
+
+
+def _job_name(stages: Sequence[Stage]) -> str:
+    return "altiplano-" + "-".join(stage.name.replace(".", "-") for stage in stages)
+
+
+@contextmanager
+def _readable_errors() -> Iterator[None]:
+    """A Beam job dies with pages of traceback; a user needs the line that says why."""
+    try:
+        yield
+    except Exception as error:
+        text = str(error)
+        if "No space left on device" in text or "[Errno 28]" in text:
+            raise RunError(
+                "the disk is full: free some space and run the same command again; finished tasks are kept"
+            ) from error
+        lines = [line for line in text.splitlines() if line.strip()]
+        raise RunError(f"the Beam job failed: {lines[-1] if lines else type(error).__name__}") from error
+
+
+def _end(stage: Stage, tasks: Sequence[Task], out: str, monitor: Monitor) -> tuple[dict[str, Record], list[Failure]]:
+    """Take stock: the records that are current, compacted; files that none of them names, removed."""
+    ledger = Ledger(out, stage.name)
+    records = ledger.current(tasks)
+    keys = {t.key for t in tasks}
+    failures = [f for f in ledger.failures() if f.key in keys]
+    lost = [t.key for t in tasks if t.key not in records and t.key not in {f.key for f in failures}]
+    failures += [Failure(stage.name, key, "error", "the job ended without doing it") for key in lost]
+    if not any(f.kind != "unreadable" for f in failures):
+        ledger.compact(records.values())
+        Files(out, stage.folders).remove_all_but(records.values())
+    monitor.end(stage.name, len(records), len(failures), sum((Counter(r.counts) for r in records.values()), Counter()))
+    return records, failures
+
+
+def _stop_on(failures: Sequence[Failure], engine: Engine) -> None:
+    fatal = [f for f in failures if not (engine.leave_out_unreadable and f.kind == "unreadable")]
+    if not fatal:
+        return
+    lines = [f"{f.stage} {f.key}: {f.kind}: {f.reason}" for f in fatal[:NAMED_FAILURES]]
+    if len(fatal) > NAMED_FAILURES:
+        lines.append(f"... and {len(fatal) - NAMED_FAILURES} more")
+    if any(f.kind == "space" for f in fatal):
+        advice = "the disk is full: free some space and run the same command again; finished tasks are kept"
+    elif all(f.kind == "unreadable" for f in fatal):
+        advice = "mend or remove these files, or set unreadable_inputs=leave_out, and run the same command again"
+    else:
+        advice = (
+            f"details are in {TASKS}/<stage>/<task>.failed.json; running the same command again redoes these tasks only"
+        )
+    raise RunError("\n".join([f"{len(fatal)} tasks could not be done:", *lines, advice]))

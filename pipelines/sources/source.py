@@ -1,0 +1,108 @@
+"""What every source is: a section of the configuration that knows its files, its splits and its chain of segments and
+rounds.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipelines.store import FileInfo
+from pipelines.tasks import Input
+
+Percent = Annotated[Decimal, Field(ge=0, le=100, multiple_of=Decimal("0.01"))]
+Scope = Literal["group", "dump", "all"]
+GROUPS = 32  # CCNet compares lines within 50 of a dump's 1,600 shards
+
+
+class Section(BaseModel):
+    """A part of the configuration: unknown keys are errors, and nothing changes after it was read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class Split:
+    """A piece of a source that one task takes: a file, or a range of one. `name` is unique in its collection."""
+
+    collection: str
+    name: str
+    input: Input
+
+    @property
+    def key(self) -> str:
+        return f"{self.collection}__{self.name}"
+
+    @classmethod
+    def of_file(cls, collection: str, file: FileInfo) -> "Split":
+        return cls(collection, file.name, Input(file.path, file.size, file.hint))
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One task for each split.
+
+    `takes` names earlier segments and rounds: what they made of the same split are inputs under `<name>.<role>`, beside
+    the raw file as `raw` where `reads_raw`.
+    """
+
+    name: str
+    body: str  # "module:function", which takes a `tasks.Work`
+    settings: Mapping[str, Any]
+    folders: tuple[str, ...]  # where its outputs go
+    takes: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    reads_raw: bool = True
+
+
+@dataclass(frozen=True)
+class Round:
+    """A decision that needs to see all splits of a scope, from what segment `of` made of each.
+
+    `job` is "module:function", called as `rounds.do_round` is: by default it decides which keys of the segment's
+    `digest` are removed, and leaves each split a `bitmap`. `body` is the code that the decision depends on.
+    """
+
+    name: str
+    of: str
+    scope: Scope
+    settings: Mapping[str, Any]
+    job: str = "pipelines.rounds:do_round"
+    body: str = "pipelines.deduplicate:decide"
+
+    def groups(self, splits: Sequence[Split]) -> list[list[Split]]:
+        """The splits that are compared with each other, in the order that says which occurrence is first."""
+        ordered = sorted(splits, key=lambda s: (s.collection, s.name))
+        if self.scope == "all":
+            return [ordered]
+        dumps: dict[str, list[Split]] = {}
+        for split in ordered:
+            dumps.setdefault(split.collection, []).append(split)
+        if self.scope == "dump":
+            return list(dumps.values())
+        groups: list[list[Split]] = []
+        for dump in dumps.values():
+            cuts = [len(dump) * i // GROUPS for i in range(GROUPS + 1)]
+            groups += [dump[a:b] for a, b in pairwise(cuts) if a < b]
+        return groups
+
+
+class Source(Section):
+    """The settings that all sources share. A subclass adds its own rules and says what its stages are."""
+
+    name: ClassVar[str]
+
+    weight: Percent
+    inputs: Mapping[str, tuple[str, ...]] = Field(min_length=1)  # collection: paths or globs
+    tokens_per_byte: float = Field(gt=0)  # expected of raw bytes as published: it sizes shards and nothing else
+
+    def splits(self, collection: str, file: FileInfo) -> list[Split]:
+        """How one input file is cut; by default not at all."""
+        return [Split.of_file(collection, file)]
+
+    def chain(self) -> tuple[Segment | Round, ...]:
+        """What is done to each split, in order. The last segment leaves clean text under the role `text`."""
+        raise NotImplementedError

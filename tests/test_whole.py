@@ -1,0 +1,337 @@
+"""Whole runs through the commands, as a user types them, on real formats: determinism, kills, bad input, mistakes."""
+
+import gzip
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.sample import build_sample
+
+SETTINGS = [
+    "models.pieces=2000",
+    "tokenizer.pieces=1500",
+    "tokenizer.sample_bytes=1000000",
+    "wikipedia.split_bytes=150000",
+    "shards.tokens=200000",
+]
+
+
+def command(repository: Path, *arguments: str, timeout: float = 240) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", *arguments], cwd=repository, capture_output=True, text=True, timeout=timeout, check=False
+    )
+
+
+def succeed(repository: Path, *arguments: str) -> str:
+    done = command(repository, *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+def files(out: Path) -> dict[str, bytes]:
+    """What a run promises the bytes of: everything but its records."""
+    kept = (
+        p
+        for p in sorted(out.rglob("*"))
+        if p.is_file() and p.relative_to(out).parts[0] not in ("tasks", "report", "models")
+    )
+    return {str(p.relative_to(out)): p.read_bytes() for p in kept}
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory) -> Path:
+    """A part of the embedded sample: a few of its WET files, the broken ones, and both dumps."""
+    whole, part = tmp_path_factory.mktemp("sample") / "whole", tmp_path_factory.mktemp("data")
+    build_sample(whole)
+    shutil.copytree(whole / "wikipedia", part / "wikipedia")
+    (part / "web").mkdir()
+    for name in ("00000", "00001", "truncated", "empty"):
+        shutil.copy(whole / "web" / f"CC-MAIN-SAMPLE-{name}.warc.wet.gz", part / "web")
+    return part
+
+
+@pytest.fixture(scope="session")
+def models(repository, sample, tmp_path_factory) -> list[str]:
+    """Models and tokenizer made once, and the settings that pin them."""
+    out = tmp_path_factory.mktemp("models")
+    base = ["--config", "configs/demo.yaml", "--out", str(out), f"data={sample}", *SETTINGS]
+    succeed(repository, "pipelines", "models", *base)
+    succeed(repository, "pipelines", "run", "--until", "text", *base)
+    tokenizer = out / "models" / "tokenizer.model"
+    weights = [
+        "--weights",
+        "commoncrawl=93.71",
+        "--weights",
+        "wikipedia=6.29",
+        "--pieces",
+        "1500",
+        "--sample-bytes",
+        "1000000",
+    ]
+    succeed(repository, "tokenizer", "train", "--text", str(out / "text"), "--out", str(tokenizer), *weights)
+    return [f"models.folder={out / 'models'}", f"tokenizer.path={tokenizer}"]
+
+
+@pytest.fixture(scope="session")
+def run_arguments(sample, models):
+    """The arguments of a run on the sample with everything pinned; a test adds its own folder."""
+
+    def arguments(out: Path, data: Path = sample, *more: str) -> list[str]:
+        return [
+            "pipelines",
+            "run",
+            "--config",
+            "configs/demo.yaml",
+            "--out",
+            str(out),
+            f"data={data}",
+            *SETTINGS,
+            *models,
+            *more,
+        ]
+
+    return arguments
+
+
+@pytest.fixture(scope="session")
+def reference(repository, run_arguments, tmp_path_factory) -> Path:
+    """An undisturbed run."""
+    out = tmp_path_factory.mktemp("reference")
+    succeed(repository, *run_arguments(out), "--workers", "2")
+    return out
+
+
+def test_a_run_keeps_and_drops_with_reasons_and_its_shards_are_as_the_manifest_says(repository, reference):
+    manifest = json.loads((reference / "manifest.json").read_text())
+    crawl = manifest["stages"]["commoncrawl.clean"]["counts"]
+    assert crawl["read"] == crawl["kept"] + sum(n for reason, n in crawl.items() if reason.startswith("dropped: "))
+    assert crawl["dropped: language"] > 10
+    assert crawl["dropped: too_short"] > 0
+    assert crawl["dropped: perplexity_tail"] > 10
+    assert crawl["lines_removed"] > 100
+    assert manifest["sources"]["wikipedia"]["documents"] > 100
+    assert "sample__CC-MAIN-SAMPLE-empty.warc.wet.gz" in manifest["stages"]["commoncrawl.digest"]["left_out"]
+    assert "sample__CC-MAIN-SAMPLE-truncated.warc.wet.gz" in manifest["stages"]["commoncrawl.clean"]["truncated"]
+    assert "all as the manifest says" in succeed(repository, "pipelines", "verify", str(reference))
+
+
+def test_one_worker_gives_the_same_bytes_as_two(repository, run_arguments, reference, tmp_path):
+    succeed(repository, *run_arguments(tmp_path), "--workers", "1")
+    assert files(tmp_path) == files(reference)
+    assert len(files(reference)) > 8
+
+
+def test_a_second_run_does_nothing_again(repository, run_arguments, reference):
+    before = files(reference)
+    records = {p: p.read_bytes() for p in (reference / "tasks").rglob("records.jsonl")}
+    succeed(repository, *run_arguments(reference))
+    assert files(reference) == before
+    assert {p: p.read_bytes() for p in (reference / "tasks").rglob("records.jsonl")} == records
+
+
+def kill_after(repository: Path, arguments: list[str], seconds: float) -> bool:
+    """Start a run in its own process group and kill the whole group after some seconds; False if it ended before."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", *arguments],
+        cwd=repository,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return True
+    return False
+
+
+def test_kills_of_the_whole_group_all_over_a_run_change_no_byte(repository, run_arguments, reference, tmp_path):
+    """Kills at random moments of a run that goes on where the last one stopped, then one run to the end."""
+    moments, kills = random.Random(1), 0
+    for _ in range(int(os.environ.get("ALTIPLANO_KILLS", "5"))):
+        kills += kill_after(repository, run_arguments(tmp_path), moments.uniform(2, 9))
+    assert kills >= 2
+    succeed(repository, *run_arguments(tmp_path))
+    assert files(tmp_path) == files(reference)
+    assert not list((tmp_path / ".scratch").glob("*"))
+
+
+def test_an_edited_setting_redoes_what_uses_it_and_nothing_else(repository, run_arguments, reference, tmp_path, sample):
+    out = tmp_path / "run"
+    shutil.copytree(reference, out)
+    before = {p.parent.name: p.read_bytes() for p in (out / "tasks").rglob("records.jsonl")}
+    succeed(repository, *run_arguments(out, sample, "commoncrawl.keep_buckets=[head]"))
+    after = {p.parent.name: p.read_bytes() for p in (out / "tasks").rglob("records.jsonl")}
+    assert {name for name in before if before[name] != after[name]} == {"commoncrawl.clean", "commoncrawl.tokens"}
+
+
+def test_verify_finds_a_damaged_shard(repository, reference, tmp_path):
+    out = tmp_path / "run"
+    shutil.copytree(reference, out)
+    shard = next((out / "tokens" / "wikipedia").iterdir())
+    data = bytearray(shard.read_bytes())
+    data[len(data) // 2] ^= 1
+    shard.write_bytes(data)
+    done = command(repository, "pipelines", "verify", str(out))
+    assert done.returncode == 1
+    assert f"tokens/wikipedia/{shard.name}: its bytes are not those in the manifest" in done.stdout
+
+
+MISTAKES = {
+    "unknown key": (
+        ["commoncrawl.languge.keep=[en]"],
+        "sources.commoncrawl.languge: unknown key; did you mean language?",
+    ),
+    "wrong type": (["commoncrawl.min_characters=many"], "sources.commoncrawl.min_characters: "),
+    "weights": (
+        ["wikipedia.weight=7"],
+        "the sources' weights must sum to 100, but commoncrawl 93.71 + wikipedia 7 = 100.71",
+    ),
+    "missing path": (["data=/nowhere"], "sources.commoncrawl.inputs.sample: no file matches /nowhere/web/*"),
+    "not an override": (["seed"], "an override is written as dotted.name=value"),
+    "missing models": (["models.folder=/nowhere"], "/nowhere/models.json: there are no models yet"),
+    "missing tokenizer": (["tokenizer.path=/nowhere"], "/nowhere: there is no tokenizer yet"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_clear_line_and_nothing_starts(repository, run_arguments, tmp_path, sample, mistake):
+    overrides, said = MISTAKES[mistake]
+    done = command(repository, *run_arguments(tmp_path / "out", sample, *overrides))
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_that_is_none_and_one_that_was_changed_are_refused(repository, run_arguments, models, tmp_path, sample):
+    folder = Path(models[0].partition("=")[2])
+    shutil.copytree(folder, tmp_path / "models")
+    kenlm = next((tmp_path / "models" / "perplexity").glob("*.kenlm"))
+    kenlm.write_bytes(b"not a model")
+    done = command(repository, *run_arguments(tmp_path / "out", sample, f"models.folder={tmp_path / 'models'}"))
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "no longer the model that was pinned" in done.stderr
+    (tmp_path / "no.model").write_text("not a model")
+    done = command(repository, *run_arguments(tmp_path / "out", sample, f"tokenizer.path={tmp_path / 'no.model'}"))
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "not a SentencePiece model" in done.stderr
+
+
+def test_broken_files_are_named_and_the_others_are_done(repository, run_arguments, sample, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(sample, data)
+    whole = (sample / "web" / "CC-MAIN-SAMPLE-00000.warc.wet.gz").read_bytes()
+    (data / "web" / "cut.wet.gz").write_bytes(whole[: len(whole) // 2])
+    (data / "web" / "garbage.wet.gz").write_bytes(b"no gzip, no WARC")
+    (data / "web" / "empty-member.wet.gz").write_bytes(gzip.compress(b""))
+    dump = (sample / "wikipedia" / "dewiki-20220801-pages-articles.xml.bz2").read_bytes()
+    (data / "wikipedia" / "svwiki-20220801-pages-articles.xml.bz2").write_bytes(dump[: len(dump) // 2])
+    succeed(repository, *run_arguments(tmp_path / "out", data))
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    left_out = manifest["stages"]["commoncrawl.digest"]["left_out"]
+    assert {"sample__garbage.wet.gz", "sample__empty-member.wet.gz"} <= set(left_out)
+    assert "sample__cut.wet.gz" in manifest["stages"]["commoncrawl.clean"]["truncated"]
+    wiki = manifest["stages"]["wikipedia.clean"]
+    assert "sample__svwiki-20220801-pages-articles.xml.bz2" in {**wiki.get("truncated", {}), **wiki.get("left_out", {})}
+    strict = command(repository, *run_arguments(tmp_path / "strict", data, "unreadable_inputs=stop"))
+    assert strict.returncode == 1
+    assert "garbage.wet.gz: unreadable: " in strict.stderr
+    assert "Traceback" not in strict.stderr
+
+
+def test_a_second_run_on_a_folder_in_use_is_refused(repository, run_arguments, tmp_path):
+    arguments = run_arguments(tmp_path)
+    first = subprocess.Popen(
+        [sys.executable, "-m", *arguments], cwd=repository, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
+    try:
+        while not (tmp_path / "tasks" / "lock.json").exists():
+            time.sleep(0.05)
+            assert first.poll() is None
+        time.sleep(0.2)
+        second = command(repository, *arguments)
+        assert (second.returncode, len(second.stderr.splitlines())) == (2, 1)
+        assert f"another run holds this folder (process {first.pid}" in second.stderr
+    finally:
+        first.kill()
+        first.wait()
+
+
+def test_a_full_disk_stops_the_run_in_one_line_and_a_rerun_finishes_it(repository, run_arguments, reference, tmp_path):
+    small = tmp_path / "small"
+    small.mkdir()
+    if (
+        os.geteuid()
+        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1500k", "tmpfs", small], check=False).returncode
+    ):
+        pytest.skip("a small disk takes a mount, which takes root")
+    try:
+        done = command(repository, *run_arguments(small))
+        assert done.returncode == 1
+        assert "the disk is full" in done.stderr
+        assert "Traceback" not in done.stderr
+        subprocess.run(["mount", "-o", "remount,size=200m", small], check=True)
+        succeed(repository, *run_arguments(small))
+        assert files(small) == files(reference)
+    finally:
+        subprocess.run(["umount", small], check=True)
+
+
+def test_real_pages_and_dumps_are_taken_and_what_cannot_be_taken_is_named(
+    repository, run_arguments, shared_data, tmp_path
+):
+    said = succeed(repository, *run_arguments(tmp_path, shared_data, "wikipedia.split_bytes=500000"))
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    crawl = manifest["stages"]["commoncrawl.clean"]
+    assert crawl["counts"]["read"] == 767  # 766 real pages and one capture
+    assert crawl["counts"]["dropped: language"] > 300  # German, Spanish, French...
+    assert crawl["counts"]["kept"] > 50
+    kept = pq.read_table(tmp_path / "text" / "commoncrawl")
+    assert set(kept["language"].to_pylist()) == {"en"}
+    dropped = pq.read_table(tmp_path / "dropped" / "commoncrawl")
+    reasons = set(dropped["dropped"].to_pylist())
+    assert {"language", "language_score", "perplexity_tail", "too_short"} <= reasons
+    left_out = manifest["stages"]["commoncrawl.digest"]["left_out"]
+    for name in (
+        "dolma__sample-0000.warc.gz",
+        "warcio__example-bad.warc.gz.bad",
+        "whirlwind-python__whirlwind.warc.gz",
+    ):
+        assert "WARC" in left_out[f"sample__{name}"]
+        assert name in said
+    wiki = pq.read_table(tmp_path / "text" / "wikipedia")
+    languages = {dict(m)["language"] for m in wiki["metadata"].to_pylist()}
+    assert {
+        "bg",
+        "ca",
+        "cs",
+        "da",
+        "de",
+        "en",
+        "es",
+        "fr",
+        "hu",
+        "it",
+        "nl",
+        "pl",
+        "pt",
+        "ro",
+        "ru",
+        "sv",
+        "uk",
+    } <= languages
+    assert not {"ja", "zh"} & languages  # not among the paper's twenty
+    assert "all as the manifest says" in succeed(repository, "pipelines", "verify", str(tmp_path))
