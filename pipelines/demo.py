@@ -7,9 +7,10 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -17,6 +18,7 @@ from rich.table import Table
 from pipelines import store
 from pipelines.config import load
 from pipelines.errors import RunError, UserError
+from pipelines.fingerprint import canonical, sha256
 from pipelines.plan import make_plan
 from pipelines.progress import clock
 from pipelines.sample import build_sample
@@ -76,13 +78,18 @@ def run_demo(
     with steps.step("verify: every shard against the manifest"):
         _call("pipelines", "verify", out)
     with steps.step(f"train: a {MODEL} LLaMA on the shards"):
-        trained = store.join(out, "trainer")
+        trained = store.join(out, "trainer", _identity(manifest))
         _call("trainer", "train", "--manifest", store.join(out, "manifest.json"), "--model", MODEL, "--out", trained)
     print_summary(manifest, out)
     print_untaken(make_plan(config).untaken)
-    _print_training(json.loads(store.read_bytes(store.join(trained, "summary.json"))), out)
+    _print_training(json.loads(store.read_bytes(store.join(trained, "summary.json"))), trained)
     took = ", ".join(f"{name.partition(':')[0]} {clock(seconds)}" for name, seconds in steps.seconds.items())
     Console(stderr=True).print(f"took {clock(sum(steps.seconds.values()))}: {took}", highlight=False)
+
+
+def _identity(manifest: Mapping[str, Any]) -> str:
+    """A name for what is trained on: other shards are learned from in another folder, from the start."""
+    return sha256(canonical([[s["sha256"] for s in source["shards"]] for source in manifest["sources"].values()]))[:12]
 
 
 def _call(*arguments: str) -> None:
@@ -92,16 +99,16 @@ def _call(*arguments: str) -> None:
         raise RunError(f"`python -m {' '.join(arguments)}` failed with exit code {done.returncode}")
 
 
-def _print_training(summary: dict[str, float], out: str) -> None:
+def _print_training(summary: Mapping[str, float], trained: str) -> None:
     table = Table(title="training", title_justify="left")
-    for name in ("steps", "tokens", "loss first", "loss last", "where to look"):
-        table.add_column(name, justify="right" if name != "where to look" else "left", overflow="fold")
+    for name in ("steps", "tokens", "loss first", "loss last", "checkpoints, metrics, summary"):
+        table.add_column(name, justify="right" if name != "checkpoints, metrics, summary" else "left", overflow="fold")
     table.add_row(
         f"{summary['steps']:,}",
         f"{summary['tokens']:,}",
         f"{summary['loss_first']:.3f}",
         f"{summary['loss_last']:.3f}",
-        "text/ tokens/ dropped/ manifest.json trainer/",
+        trained,
     )
     console = Console() if Console().is_terminal else Console(width=140)
     console.print(table)

@@ -8,7 +8,6 @@ and no others.
 import ast
 import hashlib
 import importlib.metadata
-import importlib.util
 import json
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 OURS = ("pipelines", "filters", "tokenizer")
+ROOT = Path(__file__).parent.parent
 
 
 def canonical(value: object) -> str:
@@ -79,13 +79,11 @@ def _bindings(node: ast.Import | ast.ImportFrom, package: str) -> Iterator[tuple
 
 @cache
 def _source_path(module: str) -> Path | None:
+    """Where a module of ours lies, found without importing anything; None for any other name."""
     if module.partition(".")[0] not in OURS:
         return None
-    try:
-        spec = importlib.util.find_spec(module)
-    except ModuleNotFoundError:
-        return None
-    return Path(spec.origin) if spec and spec.origin else None
+    path = ROOT.joinpath(*module.split("."))
+    return next((p for p in (path.with_suffix(".py"), path / "__init__.py") if p.is_file()), None)
 
 
 @cache
@@ -165,10 +163,9 @@ def source_versions() -> dict[str, Any]:
     says.
     """
     closure = _Closure()
-    root = Path(__file__).parent.parent
     for package in OURS:
-        for path in sorted((root / package).rglob("*.py")):
-            name = ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+        for path in sorted((ROOT / package).rglob("*.py")):
+            name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
             closure.follow(name, None)
             for imported in _module(name).imports.values():
                 closure.follow(*imported)

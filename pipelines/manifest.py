@@ -4,7 +4,6 @@ checks it.
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,7 +17,7 @@ from pipelines.config import Config
 from pipelines.errors import UserError
 from pipelines.fingerprint import source_versions
 from pipelines.run import Result
-from pipelines.tasks import Failure, Record
+from pipelines.tasks import Failure, Record, total_counts
 
 MANIFEST = "manifest.json"
 FORMAT = "altiplano/manifest"
@@ -45,7 +44,7 @@ def _source(weight: float, records: Mapping[str, Record]) -> dict[str, Any]:
 
 def _stage(records: Mapping[str, Record], left_out: Sequence[Failure]) -> dict[str, Any]:
     """What a stage took in and gave out. Names are task keys: no path of this machine."""
-    counts = sum((Counter(r.counts) for r in records.values()), Counter())
+    counts = total_counts(records.values())
     inputs = sorted((r.key, role, i.sha256) for r in records.values() for role, i in r.inputs.items())
     stage: dict[str, Any] = {
         "tasks": len(records),

@@ -8,7 +8,6 @@ import os
 import socket
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,7 +20,7 @@ from pipelines.ledger import Files, Ledger
 from pipelines.pool import Limits
 from pipelines.progress import Monitor
 from pipelines.stages import Stage, waves
-from pipelines.tasks import TASKS, Failure, Record, Task, load
+from pipelines.tasks import TASKS, Failure, Record, Task, load, total_counts
 
 LOCK = "lock.json"
 HEARTBEAT_SECONDS = 10
@@ -210,7 +209,7 @@ def _end(stage: Stage, tasks: Sequence[Task], out: str, monitor: Monitor) -> tup
     if not any(f.kind != "unreadable" for f in failures):
         ledger.compact(records.values())
         Files(out, stage.folders).remove_all_but(records.values())
-    monitor.end(stage.name, len(records), len(failures), sum((Counter(r.counts) for r in records.values()), Counter()))
+    monitor.end(stage.name, len(records), len(failures), total_counts(records.values()))
     return records, failures
 
 

@@ -15,7 +15,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -111,6 +111,14 @@ class Record:
         inputs = {role: Input(**i) for role, i in fields.pop("inputs").items()}
         outputs = tuple(Output(**o) for o in fields.pop("outputs"))
         return cls(**fields, inputs=inputs, outputs=outputs)
+
+
+def total_counts(records: Iterable[Record]) -> Counter[str]:
+    """The counts of all records, zeros included (adding Counters leaves them out)."""
+    total: Counter[str] = Counter()
+    for record in records:
+        total.update(record.counts)
+    return total
 
 
 @dataclass(frozen=True)

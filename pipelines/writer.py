@@ -4,6 +4,7 @@ import hashlib
 import heapq
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -33,7 +34,7 @@ class DocumentWriter:
         self._measured = tuple(measured)
         self._schema = pa.schema([*(f for f in SCHEMA if f.name != "dropped"), *measured])
         self._budget: int = work.settings["dropped_sample"]
-        self._ids: set[str] = set()
+        self._ids: list[bytes] = []  # 8 bytes of hash an id: a task may hold tens of millions
         self._waiting: list[pa.RecordBatch] = []
         self._waiting_bytes = 0
         self._dropped: dict[str, list[tuple[int, int, dict[str, object]]]] = {}
@@ -53,16 +54,15 @@ class DocumentWriter:
             self._flush()
         self._writer.close()
         if kind is None:
+            ids = np.frombuffer(b"".join(self._ids), np.uint64)
+            self._work.counts["repeated_id"] += len(ids) - len(np.unique(ids))
             self._write_sample()
 
     def write(self, batch: pa.RecordBatch) -> None:
         counts = self._work.counts
         keep = kept(batch)
         kept_rows = batch.filter(pa.array(keep)).select(self._schema.names).cast(self._schema)
-        ids = batch["id"].to_pylist()
-        before = len(self._ids)
-        self._ids.update(ids)
-        counts["repeated_id"] += len(ids) - (len(self._ids) - before)
+        self._ids.append(b"".join(_hash(id_) for id_ in batch["id"].to_pylist()))
         counts["read"] += len(batch)
         counts["kept"] += len(kept_rows)
         counts["bytes_kept"] += pc.sum(pc.binary_length(kept_rows["text"])).as_py() or 0
@@ -90,7 +90,7 @@ class DocumentWriter:
         columns = [dropped[name] for name in ("id", "metadata", "dropped")]
         for row, (id_, metadata, reason) in enumerate(zip(*(c.to_pylist() for c in columns), strict=True)):
             self._work.counts[f"dropped: {reason}"] += 1
-            rank = -int.from_bytes(hashlib.blake2b(id_.encode(), digest_size=8).digest())
+            rank = -int.from_bytes(_hash(id_))
             chosen = self._dropped.setdefault(reason, [])
             if len(chosen) < self._budget or (chosen and rank > chosen[0][0]):
                 text = dropped["text"][row].as_py()[:SAMPLE_CHARACTERS]
@@ -109,3 +109,7 @@ class DocumentWriter:
         table = pa.Table.from_pylist(rows, DROPPED_SCHEMA)
         path = self._work.output("dropped", f"dropped/{self._source}", ".parquet")
         pq.write_table(table, path, compression="zstd", compression_level=COMPRESSION_LEVEL)
+
+
+def _hash(id_: str) -> bytes:
+    return hashlib.blake2b(id_.encode(), digest_size=8).digest()
