@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
-from pipelines.errors import RunError, UserError
+from pipelines.errors import InterruptedRunError, RunError, UserError
 
 app = typer.Typer(
     help=__doc__, no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
@@ -166,10 +166,10 @@ def main() -> None:
         app()
     except UserError as error:
         _stop(error, 2)
+    except InterruptedRunError as error:
+        _stop(error, 130)
     except RunError as error:
         _stop(error, 1)
-    except KeyboardInterrupt:
-        _stop("interrupted; the same command goes on where this one stopped", 130)
     except OSError as error:
         _stop(f"{error.filename or ''}: {error.strerror or error}".removeprefix(": "), 1)
 

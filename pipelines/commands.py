@@ -9,12 +9,13 @@ from pipelines import models, store
 from pipelines.config import Config
 from pipelines.errors import UserError
 from pipelines.graph import source_stages, token_stage
+from pipelines.lock import locked
 from pipelines.manifest import MANIFEST, write_manifest
 from pipelines.models import Models
 from pipelines.plan import Plan, make_plan
 from pipelines.pool import Limits
 from pipelines.progress import Monitor
-from pipelines.run import Engine, Result, locked, run_stages
+from pipelines.run import Engine, Result, run_stages
 from pipelines.sources.source import Segment
 from pipelines.stages import Stage
 from pipelines.tasks import Input
@@ -22,12 +23,17 @@ from pipelines.train_models import make_models
 from tokenizer.model import Model
 
 TOKENIZER = "models/tokenizer.model"
+RUNNERS = ("direct", "spark", "dataflow")
 
 
 def engine(config: Config, runner: str, workers: int | None, options: Sequence[str]) -> Engine:
     """Where tasks run. Raises UserError for a number of workers that makes no sense."""
     if workers is not None and workers < 1:
         raise UserError(f"--workers must be at least 1, not {workers}")
+    if runner == "direct" and options:
+        raise UserError(f"{options[0]}: no option of this command, and the direct runner takes none; see --help")
+    if runner not in RUNNERS and not runner.endswith("Runner"):
+        raise UserError(f"--runner {runner}: direct, spark, dataflow, or a Beam runner's full name, as FlinkRunner")
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     limits = Limits(workers or available, config.limits.memory_mb, config.limits.seconds)
     return Engine(limits, runner, tuple(options), config.unreadable_inputs == "leave_out")
@@ -77,9 +83,19 @@ def run(config: Config, out: str, on: Engine) -> dict[str, Any]:
     with locked(out), Monitor(out) as monitor:
         store.remove(store.join(out, MANIFEST))  # it stands for a whole run, and this one is not yet
         result = run_stages(stages, out, on, monitor)
-        if not store.exists(store.join(out, TOKENIZER)):
-            store.write_bytes(store.join(out, TOKENIZER), store.read_bytes(tokenizer.path))
+        if store.absolute(tokenizer.path) != store.join(out, TOKENIZER):
+            store.write_bytes(out, TOKENIZER, store.read_bytes(tokenizer.path))
+        _remove_other_results(out, stages)
         return write_manifest(config, result, entry, out)
+
+
+def _remove_other_results(out: str, stages: Sequence[Stage]) -> None:
+    """Remove what an earlier configuration left, of sources and stages that this one does not have."""
+    ours = tuple(f"{folder}/" for stage in stages for folder in stage.folders)
+    for kind in ("text", "dropped", "tokens", "rounds"):
+        for name in store.list_files(store.join(out, kind)):
+            if not f"{kind}/{name}".startswith(ours):
+                store.remove(store.join(out, kind, name))
 
 
 def _tokenizer(config: Config, out: str) -> tuple[Input, dict[str, Any]]:

@@ -2,10 +2,9 @@
 
 import difflib
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -13,8 +12,6 @@ from pipelines import store
 from pipelines.errors import UserError
 from pipelines.sources import Sources
 from pipelines.sources.source import Section
-
-Share = Annotated[Decimal, Field(ge=0, le=100)]
 
 
 class ModelsConfig(Section):
@@ -26,8 +23,15 @@ class ModelsConfig(Section):
     pieces: int = Field(65_536, gt=100, le=1_000_000)
     max_documents: int = Field(1_000_000, gt=0)
     measured_splits: int = Field(100, gt=0)  # the sample of splits that the cut-offs are measured on
-    percentiles: tuple[float, float] = (30.0, 60.0)
+    percentiles: tuple[float, float] = (30.0, 60.0)  # of perplexity: where head ends, and where middle does
     memory_mb: int = Field(4_000, ge=100)  # for lmplz and SentencePiece while they train
+
+    @field_validator("percentiles")
+    @classmethod
+    def _in_order(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not 0 < value[0] < value[1] < 100:
+            raise ValueError("two percentiles are wanted, the first below the second, both between 0 and 100")
+        return value
 
 
 class TokenizerConfig(Section):
@@ -56,7 +60,7 @@ class Config(Section):
     """A run: where its sources are, what is done to each, and how the result is cut."""
 
     seed: int = 0
-    data: str = "."  # relative inputs start here
+    data: str | None = None  # relative inputs start here; by default where the command is run
     unreadable_inputs: Literal["stop", "leave_out"] = "stop"
     dropped_sample: int = Field(20, ge=0)  # dropped documents kept for people to read, a task and reason
     sources: Sources

@@ -7,3 +7,7 @@ class UserError(Exception):
 
 class RunError(Exception):
     """A run that had to stop: files that cannot be read, a full disk, tasks that crashed. Exit code 1."""
+
+
+class InterruptedRunError(RunError):
+    """A run that its user stopped. Exit code 130."""

@@ -6,6 +6,7 @@ and no others.
 """
 
 import ast
+import copy
 import hashlib
 import importlib.metadata
 import json
@@ -93,6 +94,19 @@ def _module(name: str) -> _Module:
     return _Module(name, path)
 
 
+class _Unannotated(ast.NodeTransformer):
+    """Takes the annotations of parameters and results away."""
+
+    def visit_arg(self, node: ast.arg) -> ast.arg:
+        node.annotation = None
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        node.returns = None
+        self.generic_visit(node)
+        return node
+
+
 class _Closure:
     """Everything that one function's result can depend on."""
 
@@ -120,6 +134,7 @@ class _Closure:
             self._add(top, node)
 
     def _add(self, top: _Module, node: ast.stmt) -> None:
+        node = _Unannotated().visit(copy.deepcopy(node))  # what a function is called with does not run
         text = ast.dump(node)
         if (top.name, text) in self.code:
             return

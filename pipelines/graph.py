@@ -45,8 +45,9 @@ def segment_stage(
                 **segment.settings,
                 **models.settings(segment.models),
                 "collection": split.collection,
-                "dropped_sample": config.dropped_sample,
             }
+            if any(folder.startswith("dropped/") for folder in segment.folders):
+                settings["dropped_sample"] = config.dropped_sample
             name = f"{source.name}.{segment.name}"
             planned.append(Task(name, split.key, segment.body, code_fingerprint(segment.body), inputs, settings, out))
         return planned
@@ -94,7 +95,7 @@ def token_stage(config: Config, source: Source, splits: Sequence[Split], tokeniz
         "source": source.name,
         "seed": config.seed,
         "row_group_tokens": config.shards.row_group_tokens,
-        "configuration": sha256(canonical(config.describe()["sources"][source.name])),
+        "configuration": sha256(canonical(source.rules())),
     }
 
     def tasks(done: Done) -> list[Task]:

@@ -20,6 +20,7 @@ import sentencepiece
 
 from filters.perplexity import normalize
 from pipelines.errors import RunError, UserError
+from pipelines.processes import die_with_parent
 from tokenizer.sample import MAX_LINE_BYTES, lines_of
 from tokenizer.train import train_sentencepiece
 
@@ -113,7 +114,9 @@ def _program(name: str) -> str:
 
 def _run(command: list[str], out: BinaryIO | int = subprocess.DEVNULL, lines: Iterable[bytes] = ()) -> None:
     with tempfile.TemporaryFile() as log:
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out, stderr=log) as process:
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=out, stderr=log, preexec_fn=die_with_parent
+        ) as process:
             assert process.stdin
             try:
                 process.stdin.writelines(lines)

@@ -17,7 +17,7 @@ class Ledger:
     """The records of one stage under a run's folder, as they stood when it was opened."""
 
     def __init__(self, out: str, stage: str) -> None:
-        self._out = out
+        self._out, self._stage = out, stage
         self._folder = store.join(out, TASKS, stage)
         names = store.list_files(self._folder)
         self._single = [n for n in names if n.endswith(".json") and not n.endswith(FAILED)]
@@ -80,7 +80,7 @@ class Ledger:
     def compact(self, records: Iterable[Record]) -> None:
         """Keep these records in one file, and no others."""
         text = b"".join(record.to_json() for record in sorted(records, key=lambda r: r.key))
-        store.write_bytes(store.join(self._folder, COMPACTED), text)
+        store.write_bytes(self._out, f"{TASKS}/{self._stage}/{COMPACTED}", text)
         for name in self._single:
             store.remove(store.join(self._folder, name))
 

@@ -70,7 +70,7 @@ def write_manifest(config: Config, result: Result, tokenizer: Mapping[str, Any],
         "versions": source_versions(),
         "stages": {name: _stage(records, result.left_out.get(name, ())) for name, records in result.records.items()},
     }
-    store.write_bytes(store.join(out, MANIFEST), (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode())
+    store.write_bytes(out, MANIFEST, (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode())
     return manifest
 
 
@@ -84,7 +84,8 @@ def read_manifest(path: str) -> tuple[dict[str, Any], str]:
         raise UserError(f"{path}: there is no manifest: the run has not finished") from None
     except ValueError:
         raise UserError(f"{path}: not JSON, so not a manifest") from None
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT or manifest.get("version") != VERSION:
+    told = isinstance(manifest, dict) and (manifest.get("format"), manifest.get("version")) == (FORMAT, VERSION)
+    if not told or not {"sources", "tokenizer", "stages"} <= manifest.keys():
         raise UserError(f"{path}: not a manifest of format {FORMAT}, version {VERSION}")
     return manifest, path.rpartition("/")[0] or "."
 

@@ -15,6 +15,7 @@ from pipelines import store
 from pipelines.errors import UserError
 from pipelines.tasks import Input, Output
 
+MODELS = "models"  # their folder in a run's
 INDEX = "models.json"
 FORMAT = "altiplano/models"
 EMBEDDED_LANGUAGE_IDENTIFICATION = Path(sys.prefix) / "share" / "altiplano" / "lid.176.ftz"
@@ -69,11 +70,11 @@ def load(folder: str) -> Models:
 
 
 def save(
-    folder: str, files: Mapping[str, Output], cutoffs: Mapping[str, tuple[float, float]], facts: Mapping[str, Any]
+    out: str, files: Mapping[str, Output], cutoffs: Mapping[str, tuple[float, float]], facts: Mapping[str, Any]
 ) -> None:
-    """Pin models: `files` by role, their paths relative to the run's folder, `models/` included."""
+    """Pin models in `out`/models: `files` by role, their paths relative to the run's folder."""
     entries = {
-        role: {"path": o.path.removeprefix("models/"), "sha256": o.sha256, "bytes": o.bytes}
+        role: {"path": o.path.removeprefix(f"{MODELS}/"), "sha256": o.sha256, "bytes": o.bytes}
         for role, o in sorted(files.items())
     }
     tree = {
@@ -82,4 +83,4 @@ def save(
         "cutoffs": {k: list(v) for k, v in sorted(cutoffs.items())},
         "facts": facts,
     }
-    store.write_bytes(store.join(folder, INDEX), (json.dumps(tree, indent=2, sort_keys=True) + "\n").encode())
+    store.write_bytes(out, f"{MODELS}/{INDEX}", (json.dumps(tree, indent=2, sort_keys=True) + "\n").encode())

@@ -22,18 +22,21 @@ def make_plan(config: Config) -> Plan:
     """List every input. Raises UserError for a pattern that matches no file, or names that would collide."""
     splits, taken = {}, set()
     for name, source in config.sources.present():
-        files = {c: _files(config, f"sources.{name}.inputs.{c}", patterns) for c, patterns in source.inputs.items()}
+        files = {
+            c: _files(config, f"sources.{name}.inputs.{c}", patterns, source.takes_folders)
+            for c, patterns in source.inputs.items()
+        }
         taken |= {file.path for some in files.values() for file in some}
         splits[name] = _splits(name, source, files)
     return Plan(splits, _untaken(config, taken))
 
 
-def _files(config: Config, where: str, patterns: tuple[str, ...]) -> list[store.FileInfo]:
+def _files(config: Config, where: str, patterns: tuple[str, ...], folders: bool) -> list[store.FileInfo]:
     found: dict[str, store.FileInfo] = {}
     for pattern in patterns:
-        path = pattern if "://" in pattern else store.absolute(os.path.join(config.data, pattern))
+        path = pattern if "://" in pattern else store.absolute(os.path.join(config.data or "", pattern))
         try:
-            matches = store.glob(path)
+            matches = store.glob(path, folders=folders)
         except (OSError, ImportError) as error:
             raise UserError(f"{where}: {path} cannot be listed: {error}") from None
         if not matches:
@@ -56,11 +59,18 @@ def _splits(name: str, source: Source, files: Mapping[str, list[store.FileInfo]]
 
 
 def _untaken(config: Config, taken: set[str]) -> list[str]:
-    if not store.is_local(config.data):
+    if config.data is None or not store.is_local(config.data):
         return []
     root = store.absolute(config.data)
     return [
         path
         for path in sorted(store.list_files(root))
-        if store.join(root, path) not in taken and not path.endswith((".md", ".json"))
+        if not _within(store.join(root, path), taken) and not path.endswith((".md", ".json"))
     ]
+
+
+def _within(path: str, taken: set[str]) -> bool:
+    """Whether a file, or a folder above it, is taken."""
+    while path and path not in taken:
+        path = path.rpartition("/")[0]
+    return bool(path)

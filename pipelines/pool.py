@@ -7,27 +7,26 @@ do not survive a fork.
 """
 
 import atexit
-import ctypes
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 
 import psutil
 
+from pipelines.processes import die_with_parent
 from pipelines.tasks import Failure, Task, execute, write_failure
 
 ATTEMPTS = 3
 STARTS = 20  # a child killed before it held the task says nothing about the task
 BEGUN = "begun"
 WATCH_SECONDS = 0.1
-PR_SET_PDEATHSIG = 1
 
 _context = multiprocessing.get_context("spawn")
 
@@ -52,10 +51,9 @@ class _ChildDied(Exception):
 
 
 def _serve(pipe: Connection, parent: int) -> None:
-    """The child: it ends with its parent, also when that is killed, and leaves ctrl-C to it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    """The child: it ends with its parent, also when that is killed."""
+    os.setsid()  # so that programs which a task starts can be ended with it, and ctrl-C stays with the parent
+    die_with_parent()
     if os.getppid() != parent:
         return
     while True:
@@ -116,6 +114,8 @@ class _Child:
         return self._process.is_alive()
 
     def stop(self) -> None:
+        with suppress(ProcessLookupError, PermissionError):  # it may not have its own group yet, or be gone
+            os.killpg(self._process.pid or 0, signal.SIGKILL)
         self._process.kill()
         self._process.join()
         self._pipe.close()
@@ -127,6 +127,7 @@ class Pool:
         self._threads = ThreadPoolExecutor(limits.workers, thread_name_prefix="child")
         self._own = threading.local()
         self._children: list[_Child] = []
+        self._closed = False
 
     def schedule(self, task: Task) -> "Future[None]":
         return self._threads.submit(self._run, task)
@@ -135,8 +136,10 @@ class Pool:
         """Do a task in this thread's child; give one whose child died another child, and write down what cannot be
         done.
         """
-        attempt = 1
+        attempt, failure = 1, None
         for _ in range(STARTS):
+            if self._closed:
+                return
             try:
                 failure = self._child().run(task, attempt, self._limits)
                 break
@@ -147,7 +150,7 @@ class Pool:
                 attempt += died.begun
                 if attempt > ATTEMPTS:
                     break
-        if failure:
+        if failure and not self._closed:
             write_failure(task, failure)
 
     def _child(self) -> _Child:
@@ -158,6 +161,7 @@ class Pool:
         return child
 
     def close(self) -> None:
+        self._closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
         for child in self._children:
             if child.alive:

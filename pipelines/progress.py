@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 
@@ -15,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from pipelines import store
 from pipelines.fingerprint import canonical
+from pipelines.lock import is_locked
 from pipelines.tasks import FAILED, MODEL, TASKS, Record
 
 STATE = "state.json"
@@ -158,6 +160,10 @@ class Monitor:
         self._stop.set()
         self._thread.join()
         self.update()
+        self.close()
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
         self._view.close()
 
     def expect(self, name: str, tasks: int, size: int) -> None:
@@ -202,14 +208,15 @@ class Monitor:
                     if file.endswith(FAILED):
                         state.failed += 1
                     elif file.endswith(".json"):
-                        state.add(Record.from_json(store.read_bytes(store.join(folder, file))))
+                        with suppress(FileNotFoundError):  # compacted since it was listed
+                            state.add(Record.from_json(store.read_bytes(store.join(folder, file))))
                     self._seen[name].add(file)
             states = list(self.states.values())
         self._view.draw(states)
 
     def _save(self) -> None:
         states = [{**vars(state), "counts": dict(state.counts)} for state in self.states.values()]
-        store.write_bytes(store.join(self._out, TASKS, STATE), canonical(states).encode())
+        store.write_bytes(self._out, f"{TASKS}/{STATE}", canonical(states).encode())
 
     def _follow(self) -> None:
         pause = POLL_SECONDS
@@ -220,14 +227,19 @@ class Monitor:
 
 
 def watch(out: str) -> bool:
-    """Follow a run that another process does, until it ends. False where no run was ever started in `out`."""
+    """Follow a run that another process does, until it ends. False where no run was ever started there."""
     path = store.join(out, TASKS, STATE)
+    if not store.exists(path):
+        return False
     monitor = Monitor(out)
-    while store.exists(path):
-        for fields in json.loads(store.read_bytes(path)):
-            monitor.adopt(StageState(**{**fields, "counts": Counter(fields["counts"])}))
-        monitor.update()
-        if all(state.finished for state in monitor.states.values()):
-            return True
-        time.sleep(POLL_SECONDS)
-    return False
+    try:
+        running = True
+        while running:
+            running = is_locked(out)
+            for fields in json.loads(store.read_bytes(path)):
+                monitor.adopt(StageState(**{**fields, "counts": Counter(fields["counts"])}))
+            monitor.update()
+            time.sleep(POLL_SECONDS)
+    finally:
+        monitor.close()
+    return True

@@ -2,28 +2,18 @@
 done.
 """
 
-import fcntl
-import json
-import os
-import socket
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
-from pipelines import store
-from pipelines.errors import RunError, UserError
-from pipelines.fingerprint import canonical
+from pipelines.errors import InterruptedRunError, RunError
 from pipelines.ledger import Files, Ledger
-from pipelines.pool import Limits
+from pipelines.pool import Limits, close_pools
 from pipelines.progress import Monitor
 from pipelines.stages import Stage, waves
 from pipelines.tasks import TASKS, Failure, Record, Task, load, total_counts
 
-LOCK = "lock.json"
-HEARTBEAT_SECONDS = 10
 NAMED_FAILURES = 20
 
 
@@ -47,68 +37,6 @@ class Result:
     did: int = 0  # tasks that were not done before
 
 
-@contextmanager
-def locked(out: str) -> Iterator[None]:
-    """Hold a run's folder: a second run on it is refused. Raises UserError then, and where it cannot be written."""
-    path = store.join(out, TASKS, LOCK)
-    me = {"host": socket.gethostname(), "pid": os.getpid(), "beat": time.time()}
-    try:
-        if store.is_local(out):
-            with _file_lock(Path(store.filesystem(path)[1])):
-                store.clear_scratch(out)
-                yield
-            return
-        _refuse_if_beating(path)
-        store.write_bytes(path, canonical(me).encode())
-    except PermissionError:
-        raise UserError(f"{out}: no permission to write there") from None
-    except NotADirectoryError:
-        raise UserError(f"{out}: not a folder") from None
-    stop = threading.Event()
-
-    def beat() -> None:
-        while not stop.wait(HEARTBEAT_SECONDS):
-            store.write_bytes(path, canonical({**me, "beat": time.time()}).encode())
-
-    thread = threading.Thread(target=beat, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-        store.remove(path)
-
-
-@contextmanager
-def _file_lock(path: Path) -> Iterator[None]:
-    """Locally the kernel holds the lock, and lets go of it the moment the run dies."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise UserError(
-                f"{path.parent.parent}: another run holds this folder ({file.read()}); wait for it, or stop it"
-            ) from None
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}")
-        file.flush()
-        yield
-
-
-def _refuse_if_beating(path: str) -> None:
-    if store.exists(path):
-        other = json.loads(store.read_bytes(path))
-        age = time.time() - other["beat"]
-        if age < 3 * HEARTBEAT_SECONDS:
-            raise UserError(
-                f"{path}: another run holds this folder (process {other['pid']} on {other['host']}, {age:.0f} s ago); "
-                f"wait for it, or {3 * HEARTBEAT_SECONDS} s after it died"
-            )
-
-
 def run_stages(
     stages: Sequence[Stage],
     out: str,
@@ -120,7 +48,14 @@ def run_stages(
 
     Raises RunError naming every task that could not be done.
     """
-    result = Result(dict(before or {}))
+    try:
+        return _run_stages(stages, out, engine, monitor, Result(dict(before or {})))
+    except KeyboardInterrupt:
+        close_pools()
+        raise InterruptedRunError("interrupted; the same command goes on where this one stopped") from None
+
+
+def _run_stages(stages: Sequence[Stage], out: str, engine: Engine, monitor: Monitor, result: Result) -> Result:
     order = waves(stages)
     for stage in (s for wave in order for s in wave):
         monitor.expect(stage.name, *stage.expected)
@@ -156,7 +91,7 @@ def _begin(stage: Stage, tasks: Sequence[Task], out: str, monitor: Monitor) -> l
             failed += 1
         else:
             todo.append(replace(task, previous=ledger.previous(task, files)))
-    ledger.forget_failures(todo)
+    ledger.forget_failures(t for t in tasks if not ledger.unreadable(ledger.remember(t)))
     monitor.start(stage.name, len(tasks), done, failed, sum(t.size for t in todo))
     return todo
 
@@ -190,6 +125,8 @@ def _readable_errors() -> Iterator[None]:
         yield
     except Exception as error:
         text = str(error)
+        if "KeyboardInterrupt" in text:
+            raise KeyboardInterrupt from None
         if "No space left on device" in text or "[Errno 28]" in text:
             raise RunError(
                 "the disk is full: free some space and run the same command again; finished tasks are kept"
@@ -202,9 +139,9 @@ def _end(stage: Stage, tasks: Sequence[Task], out: str, monitor: Monitor) -> tup
     """Take stock: the records that are current, compacted; files that none of them names, removed."""
     ledger = Ledger(out, stage.name)
     records = ledger.current(tasks)
-    keys = {t.key for t in tasks}
-    failures = [f for f in ledger.failures() if f.key in keys]
-    lost = [t.key for t in tasks if t.key not in records and t.key not in {f.key for f in failures}]
+    missing = {t.key for t in tasks} - records.keys()
+    failures = [f for f in ledger.failures() if f.key in missing]
+    lost = sorted(missing - {f.key for f in failures})
     failures += [Failure(stage.name, key, "error", "the job ended without doing it") for key in lost]
     if not any(f.kind != "unreadable" for f in failures):
         ledger.compact(records.values())

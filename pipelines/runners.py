@@ -11,7 +11,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from pipelines.pool import Limits, collect, shared_pool
+from pipelines.pool import Limits, close_pools, collect, shared_pool
 from pipelines.tasks import Task
 
 RUNNERS = {"spark": "SparkRunner", "dataflow": "DataflowRunner"}
@@ -44,7 +44,11 @@ class DoTasks(beam.DoFn):
         self._futures.append(shared_pool(self._limits).schedule(task))
 
     def finish_bundle(self) -> None:
-        collect(self._futures)
+        try:
+            collect(self._futures)
+        except BaseException:
+            close_pools()  # else its threads would go on with what is queued
+            raise
 
 
 def do_tasks(tasks: Sequence[Task], limits: Limits, name: str, runner: str, options: Sequence[str]) -> None:

@@ -67,11 +67,38 @@ def _file_info(fs: Any, path: str, details: dict[str, Any]) -> FileInfo:
     return FileInfo(fs.unstrip_protocol(path), details["size"], f"{details['size']}:{mark}")
 
 
-def glob(pattern: str) -> list[FileInfo]:
-    """The files that match, sorted by path."""
+def glob(pattern: str, folders: bool = False) -> list[FileInfo]:
+    """The files that match, sorted by path; with `folders` the local folders too."""
     fs, inner = filesystem(pattern)
     found = fs.glob(inner, detail=True)
-    return [_file_info(fs, path, found[path]) for path in sorted(found) if found[path]["type"] == "file"]
+    local = isinstance(fs, LocalFileSystem)
+    matches = []
+    for path in sorted(found):
+        if os.path.isfile(path) if local else found[path]["type"] == "file":  # a link to a file is one
+            matches.append(_file_info(fs, path, found[path]))
+        elif local and os.path.islink(path) and not os.path.exists(path):
+            raise UserError(f"{path}: a link that leads nowhere")
+        elif folders and found[path]["type"] == "directory" and local:
+            matches.append(_folder_info(path.rstrip("/")))
+    return matches
+
+
+def _folder_files(folder: str) -> Iterator[str]:
+    """Every regular file below a local folder, sorted by path; links are not followed."""
+    for root, folders, names in os.walk(folder):
+        folders.sort()
+        yield from (
+            path for name in sorted(names) if os.path.isfile(path := f"{root}/{name}") and not os.path.islink(path)
+        )
+
+
+def _folder_info(folder: str) -> FileInfo:
+    size, listing = 0, hashlib.sha256()
+    for path in _folder_files(folder):
+        status = os.stat(path)
+        size += status.st_size
+        listing.update(f"{path}\0{status.st_size}:{status.st_mtime_ns}\n".encode(errors="surrogateescape"))
+    return FileInfo(folder, size, f"{size}:{listing.hexdigest()[:16]}")
 
 
 def list_files(folder: str) -> dict[str, int]:
@@ -101,10 +128,14 @@ def open_read(path: str) -> BinaryIO:
     return cast(BinaryIO, fs.open(inner, "rb"))
 
 
-def fetch(path: str, target: Path) -> None:
-    """Copy a file of any store to a local one."""
+def fetch(path: str, size: int | None, target: Path) -> None:
+    """Copy a file from any store to a local one. Raises OSError where other than `size` bytes arrive."""
     with open_read(path) as remote, target.open("wb") as local:
         shutil.copyfileobj(remote, local, COPY_BYTES)
+    if size is not None and target.stat().st_size != size:
+        raise OSError(
+            f"{path}: {target.stat().st_size} bytes arrived of {size}: the connection broke, or it has changed"
+        )
 
 
 def remove(path: str) -> None:
@@ -158,21 +189,16 @@ def publish(local: Path, target: str) -> None:
     _sync_folder(folder)
 
 
-def write_bytes(target: str, data: bytes) -> None:
-    """Write a small file atomically."""
-    fs, inner = filesystem(target)
+def write_bytes(out: str, name: str, data: bytes) -> None:
+    """Write a small file below the folder `out` atomically."""
+    fs, inner = filesystem(join(out, name))
     if not isinstance(fs, LocalFileSystem):
         fs.pipe_file(inner, data)
         return
-    folder = Path(inner).parent
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=folder, prefix=".", delete=False) as file:
-        file.write(data)
-    try:
-        publish(Path(file.name), target)
-    except OSError:
-        os.unlink(file.name)
-        raise
+    with scratch(out) as folder:
+        path = folder / "file"
+        path.write_bytes(data)
+        publish(path, inner)
 
 
 def sha256(path: str) -> tuple[str, int]:
@@ -186,7 +212,13 @@ def sha256(path: str) -> tuple[str, int]:
 
 
 def sha256_file(path: str | Path, start: int = 0, end: int | None = None) -> str:
-    """The sha256 of a local file, or of its bytes `start` to `end`."""
+    """The sha256 of a local file, or of its bytes `start` to `end`; of a folder, that of its files' names and bytes."""
+    if os.path.isdir(path):
+        listing = hashlib.sha256()
+        for inner in _folder_files(str(path)):
+            name = os.path.relpath(inner, path)
+            listing.update(f"{name}\0{sha256_file(inner)}\n".encode(errors="surrogateescape"))
+        return listing.hexdigest()
     with open(path, "rb") as file:
         if not start and end is None:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -23,11 +23,12 @@ from typing import Any, BinaryIO
 
 from pipelines import store
 from pipelines.documents import UnreadableInputError
-from pipelines.fingerprint import canonical, sha256
+from pipelines.fingerprint import canonical, code_fingerprint, sha256
 
 TASKS = "tasks"
 FAILED = ".failed.json"
 FINGERPRINT_CHARACTERS = 16
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 MODEL = "model."  # what the roles of models start with
 
 
@@ -155,7 +156,7 @@ class Work:
         self.truncated: str | None = None
         self._scratch = scratch
         self._local: dict[str, Path] = {}
-        self._outputs: list[tuple[str, str, Path]] = []
+        self._outputs: list[tuple[str, str, str, Path]] = []
 
     @property
     def scratch(self) -> Path:
@@ -174,7 +175,7 @@ class Work:
                 self._local[role] = _cached_model(source)
             else:
                 self._local[role] = self._scratch / f"input-{len(self._local)}-{os.path.basename(source.path)}"
-                store.fetch(source.path, self._local[role])
+                store.fetch(source.path, source.size if source.end is None else None, self._local[role])
         return self._local[role]
 
     @contextmanager
@@ -186,13 +187,13 @@ class Work:
         """A scratch path to write; it is published as `<folder>/<key>[-number]-<fingerprint><extension>`."""
         part = "" if number is None else f"-{number:03d}"
         path = self._scratch / f"{role}{part}{extension}"
-        self._outputs.append((role, f"{folder}/{self.task.key}{part}-{{}}{extension}", path))
+        self._outputs.append((role, f"{folder}/{self.task.key}{part}", extension, path))
         return path
 
     def publish(self, fingerprint: str) -> tuple[Output, ...]:
         published = []
-        for role, pattern, path in self._outputs:
-            name = pattern.format(fingerprint)
+        for role, start, extension, path in self._outputs:
+            name = f"{start}-{fingerprint}{extension}"
             output = Output(role, name, path.stat().st_size, store.sha256_file(path))
             store.publish(path, store.join(self.task.out, name))
             published.append(output)
@@ -204,18 +205,14 @@ def _cached_model(source: Input) -> Path:
     if not target.exists():
         target.parent.mkdir(exist_ok=True)
         partial = target.with_suffix(f".{os.getpid()}")
-        store.fetch(source.path, partial)
+        store.fetch(source.path, source.size, partial)
         os.replace(partial, target)
     return target
 
 
-def failure_path(task: Task) -> str:
-    return store.join(task.out, TASKS, task.stage, task.key + FAILED)
-
-
 def write_failure(task: Task, failure: Failure) -> None:
     """Leave word of a task that could not be done, where the run and its progress will find it."""
-    store.write_bytes(failure_path(task), failure.to_json())
+    store.write_bytes(task.out, f"{TASKS}/{task.stage}/{task.key}{FAILED}", failure.to_json())
 
 
 def _with_contents(task: Task, work: Work) -> Task:
@@ -227,8 +224,10 @@ def _with_contents(task: Task, work: Work) -> Task:
                 content = store.sha256_file(work.path(role), source.start, source.end)
             except FileNotFoundError:
                 raise UnreadableInputError("the file is gone since the run was planned") from None
-            except PermissionError:
-                raise UnreadableInputError("no permission to read the file") from None
+            except OSError as error:
+                if error.errno in DISK_FULL:  # of a copy of a remote file
+                    raise
+                raise UnreadableInputError(f"it cannot be read: {error.strerror or error}") from None
             source = replace(source, sha256=content)
         inputs[role] = source
     return replace(task, inputs=inputs)
@@ -275,22 +274,35 @@ def perform(task: Task, body: Callable[[Work], None], attempt: int = 1) -> Failu
             "attempt": attempt,
             "host": socket.gethostname(),
             "pid": os.getpid(),
+            "peak_mb": _peak_mb(),
         }
-        path = store.join(task.out, TASKS, task.stage, f"{task.key}-{fingerprint}.json")
-        store.write_bytes(path, replace(record, run=run).to_json())
+        name = f"{TASKS}/{task.stage}/{task.key}-{fingerprint}.json"
+        store.write_bytes(task.out, name, replace(record, run=run).to_json())
     return None
+
+
+def _peak_mb() -> int | None:
+    """The most memory that this process ever held; its own, where `getrusage` starts from its parent's."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return None
+    return int(status.partition("VmHWM:")[2].split()[0]) >> 10
 
 
 def execute(task: Task, attempt: int = 1) -> Failure | None:
     """Do one task and leave its record, or say why it cannot be done. Never raises for a task's own troubles."""
     try:
-        return perform(task, load(task.body), attempt)
+        body = load(task.body)
+        if code_fingerprint(task.body) != task.code:
+            return Failure(task.stage, task.key, "error", "the code was changed while the run went on: run it again")
+        return perform(task, body, attempt)
     except UnreadableInputError as error:
         return Failure(task.stage, task.key, "unreadable", str(error))
     except MemoryError:
         return Failure(task.stage, task.key, "memory", "it ran out of memory")
     except Exception as error:
-        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        full = isinstance(error, OSError) and error.errno in DISK_FULL
         kind = "space" if full else "error"
         return Failure(task.stage, task.key, kind, _one_line(error), traceback.format_exc())
 

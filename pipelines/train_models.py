@@ -16,12 +16,13 @@ from filters.perplexity import percentile_cutoffs
 from pipelines import models, store
 from pipelines.config import Config
 from pipelines.errors import UserError
-from pipelines.fingerprint import code_fingerprint
+from pipelines.fingerprint import code_fingerprint, package_versions
 from pipelines.graph import segment_stage, source_stages
 from pipelines.languagemodel import train_language_model
 from pipelines.models import LANGUAGE_IDENTIFICATION, PERPLEXITY, Models
 from pipelines.plan import Plan
 from pipelines.progress import Monitor
+from pipelines.readers.mediawiki import describe_file_name
 from pipelines.run import Engine, run_stages
 from pipelines.sources.source import Split
 from pipelines.stages import Done, Stage, as_input
@@ -36,14 +37,17 @@ MODELS_FOLDER = "models/perplexity"
 def make_models(config: Config, plan: Plan, out: str, engine: Engine, monitor: Monitor) -> None:
     """Make what `models.json` names under `out`/models. Raises UserError where the sources for it are missing."""
     crawl, wikipedia = config.sources.commoncrawl, config.sources.wikipedia
-    folder = store.join(out, "models")
     if crawl is None:
-        models.save(folder, {}, {}, {})
+        models.save(out, {}, {}, {})
         return
     if wikipedia is None:
         raise UserError(
             "sources.wikipedia: language models are trained on Wikipedia's text, so `models` needs this source"
         )
+    wikis = {describe_file_name(s.input.path.rpartition("/")[2])[0] for s in plan.splits[wikipedia.name]}
+    for language in config.models.perplexity_languages:
+        if None not in wikis and f"{language.replace('-', '_')}wiki" not in wikis:
+            raise UserError(f"models.perplexity_languages: there is no Wikipedia dump in {language!r} among the inputs")
     files = {f"model.{LANGUAGE_IDENTIFICATION}": _publish_language_identification(config, out)}
     crawl_splits = plan.splits[crawl.name]
     before = [
@@ -59,7 +63,7 @@ def make_models(config: Config, plan: Plan, out: str, engine: Engine, monitor: M
     measure = segment_stage(config, crawl, crawl.measure(), sample, trained, out)
     measured = run_stages([measure], out, engine, monitor, records).records[measure.name]
     facts = {lang: dict(r.counts) for lang, r in records[f"{PERPLEXITY}.train"].items()}
-    models.save(folder, files, _cutoffs(config, out, measured), facts)
+    models.save(out, files, _cutoffs(config, out, measured), facts)
 
 
 def _publish_language_identification(config: Config, out: str) -> Output:
@@ -71,7 +75,7 @@ def _publish_language_identification(config: Config, out: str) -> Output:
     sha256 = hashlib.sha256(content).hexdigest()
     name = f"models/{LANGUAGE_IDENTIFICATION}-{sha256[:16]}{Path(path).suffix}"
     if not store.exists(store.join(out, name)):
-        store.write_bytes(store.join(out, name), content)
+        store.write_bytes(out, name, content)
     return Output(LANGUAGE_IDENTIFICATION, name, len(content), sha256)
 
 
@@ -91,7 +95,12 @@ def train(work: Work) -> None:
 
 
 def _train_stage(config: Config, out: str) -> Stage:
-    settings = {"seed": config.seed, "pieces": config.models.pieces, "max_documents": config.models.max_documents}
+    settings = {
+        "seed": config.seed,
+        "pieces": config.models.pieces,
+        "max_documents": config.models.max_documents,
+        **package_versions({"kenlm"}),  # its programs, which no import shows
+    }
 
     def tasks(done: Done) -> list[Task]:
         planned = []

@@ -190,6 +190,35 @@ def test_an_edited_setting_redoes_what_uses_it_and_nothing_else(repository, run_
     assert {name for name in before if before[name] != after[name]} == {"commoncrawl.clean", "commoncrawl.tokens"}
 
 
+def test_what_another_configuration_left_is_removed_and_the_tokenizer_is_the_one_in_the_manifest(
+    repository, run_arguments, models, reference, tmp_path
+):
+    out = tmp_path / "run"
+    shutil.copytree(reference, out)
+    (out / "tokens" / "books").mkdir()
+    (out / "tokens" / "books" / "old.parquet").write_text("of a source that is gone")
+    (out / "models" / "tokenizer.model").write_bytes(b"of another run")
+    succeed(repository, *run_arguments(out))
+    assert files(out) == files(reference)
+    assert (out / "models" / "tokenizer.model").read_bytes() == Path(models[1].partition("=")[2]).read_bytes()
+
+
+def test_ctrl_c_stops_at_once_and_the_same_command_goes_on(repository, run_arguments, reference, tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", *run_arguments(tmp_path)], cwd=repository, stderr=subprocess.PIPE, start_new_session=True
+    )
+    while not list((tmp_path / "tasks").glob("*/*.json")):
+        time.sleep(0.02)
+        assert process.poll() is None
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert b"interrupted; the same command goes on where this one stopped" in said
+    assert b"Traceback" not in said
+    succeed(repository, *run_arguments(tmp_path))
+    assert files(tmp_path) == files(reference)
+
+
 def test_verify_finds_a_damaged_shard(repository, reference, tmp_path):
     out = tmp_path / "run"
     shutil.copytree(reference, out)
@@ -214,6 +243,9 @@ MISTAKES = {
     ),
     "missing path": (["data=/nowhere"], "sources.commoncrawl.inputs.sample: no file matches /nowhere/web/*"),
     "not an override": (["seed"], "an override is written as dotted.name=value"),
+    "percentiles": (["models.percentiles=[60, 30]"], "models.percentiles: two percentiles are wanted, the first below"),
+    "unknown option": (["--worker=3"], "--worker=3: no option of this command"),
+    "unknown runner": (["--runner=fast"], "--runner fast: direct, spark, dataflow, or a Beam runner's full name"),
     "missing models": (["models.folder=/nowhere"], "/nowhere/models.json: there are no models yet"),
     "missing tokenizer": (["tokenizer.path=/nowhere"], "/nowhere: there is no tokenizer yet"),
 }
@@ -384,13 +416,10 @@ def test_monsters_are_counted_and_no_process_passes_the_memory_limit(repository,
         bz2.compress(head + page + b"<page>" + tail, 1)
     )
     out = tmp_path / "out"
-    process = subprocess.Popen(
-        [sys.executable, "-m", *run_arguments(out, data)], cwd=repository, stderr=subprocess.PIPE
-    )
-    said = process.stderr.read().decode()
-    _, status, usage = os.wait4(process.pid, 0)  # of the process and all its children: ru_maxrss is the largest's
-    assert status == 0, said
-    assert usage.ru_maxrss < 1500 * 1024
+    succeed(repository, *run_arguments(out, data))
+    records = [json.loads(line) for p in (out / "tasks").rglob("records.jsonl") for line in p.read_text().splitlines()]
+    assert len(records) > 10
+    assert max(record["run"]["peak_mb"] for record in records) < 1500
     stages = json.loads((out / "manifest.json").read_text())["stages"]
     crawl, wiki = stages["commoncrawl.clean"]["counts"], stages["wikipedia.clean"]["counts"]
     assert crawl["dropped: too_large"] == 1

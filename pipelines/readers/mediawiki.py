@@ -289,7 +289,10 @@ def _wiki(header: _Header, wiki: str | None, report: ReadReport) -> Wiki:
     if not declared:
         raise UnreadableInputError("the dump ends or goes on without a <siteinfo> that names its wiki")
     named = Wiki.named(declared)
-    host = urlsplit(base or "").hostname
+    try:
+        host = urlsplit(base or "").hostname
+    except ValueError:  # a malformed address
+        host = None
     if base is None or host is None:
         return named
     language = host.split(".")[0] if host.endswith(".wikipedia.org") else named.language

@@ -82,7 +82,7 @@ class CommonCrawl(Source):
         """
         clean = self.chain()[-1]
         assert isinstance(clean, Segment)
-        return replace(clean, name="measure", body=f"{__name__}:measure", folders=("rounds/commoncrawl.measure",))
+        return replace(clean, name="measure", body=f"{__name__}:measure", folders=("models/measured",))
 
 
 def digest(work: Work) -> None:
@@ -107,9 +107,7 @@ def measure(work: Work) -> None:
     """The language and perplexity of a split's pages."""
     batches = [b.filter(pa.array(kept(b))).select(["language", "perplexity"]) for b in _measured(work, ReadReport())]
     schema = pa.schema([f for f in MEASURED if f.name in ("language", "perplexity")])
-    pq.write_table(
-        pa.Table.from_batches(batches, schema), work.output("measured", "rounds/commoncrawl.measure", ".parquet")
-    )
+    pq.write_table(pa.Table.from_batches(batches, schema), work.output("measured", "models/measured", ".parquet"))
 
 
 def _read(work: Work, report: ReadReport) -> Iterator[pa.RecordBatch]:

@@ -71,7 +71,7 @@ class Round:
     scope: Scope
     settings: Mapping[str, Any]
     job: str = "pipelines.rounds:do_round"
-    body: str = "pipelines.deduplicate:decide"
+    body: str = "pipelines.deduplicate:ROUND"
 
     def groups(self, splits: Sequence[Split]) -> list[list[Split]]:
         """The splits that are compared with each other, in the order that says which occurrence is first."""
@@ -95,9 +95,15 @@ class Source(Section):
 
     name: ClassVar[str]
 
+    takes_folders: ClassVar[bool] = False  # whether an input may be a folder of this machine, as one split
+
     weight: Percent
     inputs: Mapping[str, tuple[str, ...]] = Field(min_length=1)  # collection: paths or globs
     tokens_per_byte: float = Field(gt=0)  # expected of raw bytes as published: it sizes shards and nothing else
+
+    def rules(self) -> dict[str, Any]:
+        """The settings that say what is done to documents: not to which, nor how they are mixed and cut."""
+        return self.model_dump(mode="json", exclude={"weight", "inputs", "tokens_per_byte"}, exclude_none=True)
 
     def splits(self, collection: str, file: FileInfo) -> list[Split]:
         """How one input file is cut; by default not at all."""

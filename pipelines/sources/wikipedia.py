@@ -31,9 +31,12 @@ class Wikipedia(Source):
     split_bytes: int = Field(64 << 20, gt=0)
 
     def splits(self, collection: str, file: FileInfo) -> list[Split]:
-        with store.open_read(file.path) as stream:
-            ranges = multistream_ranges(stream, self.split_bytes)
-        if len(ranges) == 1:
+        try:
+            with store.open_read(file.path) as stream:
+                ranges = multistream_ranges(stream, self.split_bytes)
+        except OSError:
+            ranges = []  # its task will say what is wrong with it
+        if len(ranges) <= 1:
             return [Split.of_file(collection, file)]
         return [
             Split(

@@ -7,10 +7,11 @@ import pytest
 
 from pipelines import rounds, store
 from pipelines.deduplicate import read_bitmap
-from pipelines.fingerprint import canonical, sha256
+from pipelines.fingerprint import canonical, code_fingerprint, sha256
+from pipelines.lock import locked
 from pipelines.pool import Limits, close_pools
 from pipelines.progress import Monitor
-from pipelines.run import Engine, locked, run_stages
+from pipelines.run import Engine, run_stages
 from pipelines.stages import Stage, as_input
 from pipelines.tasks import Input, Task
 
@@ -36,7 +37,7 @@ def run(folder: Path, numbers: dict[str, list[int]], groups: list[list[str]], ke
     def digest_tasks(_) -> list[Task]:
         files = {f.name: Input(f.path, f.size, f.hint) for f in store.glob(str(folder / "raw" / "*"))}
         body = "tests.pipelines.bodies:digest_numbers"
-        return [Task("numbers.digest", n, body, "code", {"raw": files[n]}, {}, out) for n in numbers]
+        return [Task("numbers.digest", n, body, code_fingerprint(body), {"raw": files[n]}, {}, out) for n in numbers]
 
     def round_tasks(done) -> list[Task]:
         tasks = []

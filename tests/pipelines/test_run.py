@@ -12,9 +12,11 @@ import pytest
 
 from pipelines import store
 from pipelines.errors import RunError, UserError
+from pipelines.fingerprint import code_fingerprint
+from pipelines.lock import locked
 from pipelines.pool import Limits, close_pools
 from pipelines.progress import Monitor
-from pipelines.run import Engine, locked, run_stages
+from pipelines.run import Engine, run_stages
 from pipelines.stages import Stage
 from pipelines.tasks import Input, Task
 
@@ -45,7 +47,8 @@ class Books:
             body = "tests.pipelines.bodies:upper"
             inputs = {f.name: Input(f.path, f.size, f.hint) for f in files}
             return [
-                Task("books.clean", name, body, "code", {"raw": i}, settings, self.out) for name, i in inputs.items()
+                Task("books.clean", name, body, code_fingerprint(body), {"raw": i}, settings, self.out)
+                for name, i in inputs.items()
             ]
 
         return Stage("books.clean", (), ("text/books",), tasks, (len(files), 0))
@@ -140,6 +143,17 @@ def test_a_poisonous_task_fails_alone(books, poison, said):
     with pytest.raises(RunError, match=f"books.clean b: {said}"):
         books.run(replace(ENGINE, leave_out_unreadable=True))
     assert books.texts() == {"a": "ONE", "c": "THREE", "d": "FOUR"}
+
+
+def test_a_failure_is_forgotten_when_what_it_complained_of_is_taken_back(books):
+    books.write(a="one", b="two")
+    books.run()
+    books.write(b="mistake")
+    with pytest.raises(RunError, match="KeyError"):
+        books.run()
+    books.write(b="two")
+    assert books.run().records["books.clean"].keys() == {"a", "b"}
+    assert books.texts() == {"a": "ONE", "b": "TWO"}
 
 
 def test_killed_children_lose_and_double_nothing(books):

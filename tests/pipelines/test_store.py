@@ -20,15 +20,15 @@ def test_publishes_a_scratch_file_under_its_name(tmp_path):
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
     target = tmp_path / "name"
-    store.write_bytes(str(target), b"old")
+    store.write_bytes(str(tmp_path), "name", b"old")
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OSError, match="No space left"):
-        store.write_bytes(str(target), b"new")
-    assert [p.name for p in tmp_path.iterdir()] == ["name"]
+        store.write_bytes(str(tmp_path), "name", b"new")
+    assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == ["name"]
     assert target.read_bytes() == b"old"
 
 
@@ -41,6 +41,21 @@ def test_a_changed_file_has_another_hint(tmp_path):
     (after,) = store.glob(str(path))
     assert before.hint != after.hint
     assert (before.name, before.size) == ("a", 3)
+
+
+def test_a_link_to_a_file_is_one_and_a_link_that_leads_nowhere_is_named(tmp_path):
+    (tmp_path / "a").write_text("text")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    assert [f.name for f in store.glob(str(tmp_path / "*"))] == ["a", "b"]
+    (tmp_path / "c").symlink_to(tmp_path / "gone")
+    with pytest.raises(UserError, match="c: a link that leads nowhere"):
+        store.glob(str(tmp_path / "*"))
+
+
+def test_a_copy_that_arrives_short_is_an_error(tmp_path):
+    store.write_bytes("memory://short", "a", b"12345")
+    with pytest.raises(OSError, match="5 bytes arrived of 6"):
+        store.fetch("memory://short/a", 6, tmp_path / "a")
 
 
 def test_listings_are_relative_and_empty_where_there_is_no_folder(tmp_path):
@@ -61,7 +76,7 @@ def test_the_sha256_of_a_range_is_that_of_its_bytes(tmp_path):
 def test_every_store_publishes_and_lists_alike(tmp_path):
     (tmp_path / "local").write_text("text")
     store.publish(tmp_path / "local", "memory://run/a/b")
-    store.write_bytes("memory://run/a/c", b"small")
+    store.write_bytes("memory://run", "a/c", b"small")
     assert store.list_files("memory://run") == {"a/b": 4, "a/c": 5}
     assert store.read_bytes("memory://run/a/b") == b"text"
     store.remove("memory://run/a/b")

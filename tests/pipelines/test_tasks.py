@@ -20,7 +20,7 @@ def make_task(folder: Path, text: str = "some text", **settings) -> Task:
         "books.clean",
         "one",
         UPPER,
-        "code",
+        code_fingerprint(UPPER),
         {"raw": Input(info.path, info.size, info.hint)},
         settings,
         str(folder / "out"),
@@ -129,5 +129,13 @@ def _file(folder: Path, text: str) -> Path:
     return path
 
 
-def test_code_fingerprints_are_stable():
-    assert code_fingerprint("pipelines.store:publish") == code_fingerprint("pipelines.store:publish")
+def test_code_that_was_changed_since_the_run_was_planned_is_not_run(tmp_path):
+    failure = execute(replace(make_task(tmp_path), code="of another version"))
+    assert failure is not None
+    assert "the code was changed while the run went on" in failure.reason
+
+
+def test_names_with_braces_are_names(tmp_path):
+    task = replace(make_task(tmp_path), key="a{b}{}")
+    assert execute(task) is None
+    assert records(task)[0].outputs[0].path.startswith("text/books/a{b}{}-")

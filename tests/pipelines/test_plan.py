@@ -1,0 +1,61 @@
+"""What a run would do is known from listings alone."""
+
+import bz2
+from pathlib import Path
+
+import pytest
+
+from pipelines.config import load
+from pipelines.errors import UserError
+from pipelines.plan import make_plan
+
+CONFIG = """
+data: {data}
+sources:
+  wikipedia:
+    weight: 100
+    inputs: {{a: ["wikipedia/*.bz2"], b: ["more/*"]}}
+"""
+
+
+@pytest.fixture
+def data(tmp_path) -> Path:
+    for name in ("wikipedia/enwiki.xml.bz2", "wikipedia/dewiki.xml.bz2", "more/enwiki.xml.bz2", "other/notes.txt"):
+        path = tmp_path / "data" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bz2.compress(b"<mediawiki>"))
+    return tmp_path / "data"
+
+
+def plan(data: Path, *overrides: str):
+    path = data.parent / "run.yaml"
+    path.write_text(CONFIG.format(data=data))
+    return make_plan(load(str(path), overrides))
+
+
+def test_splits_are_ordered_by_collection_and_name_and_name_no_folder(data):
+    keys = [split.key for split in plan(data).splits["wikipedia"]]
+    assert keys == ["a__dewiki.xml.bz2", "a__enwiki.xml.bz2", "b__enwiki.xml.bz2"]
+
+
+def test_files_that_no_source_takes_are_named(data):
+    assert plan(data).untaken == ["other/notes.txt"]
+
+
+def test_a_pattern_that_matches_nothing_is_a_mistake(data):
+    with pytest.raises(UserError, match=r"sources.wikipedia.inputs.a: no file matches .*/nothing\*"):
+        plan(data, "wikipedia.inputs.a=[nothing*]")
+
+
+def test_two_files_of_one_name_in_a_collection_are_a_mistake(data):
+    with pytest.raises(UserError, match="have one name in a: give each a collection of its own"):
+        plan(data, "wikipedia.inputs.a=[wikipedia/*, more/*]")
+
+
+def test_a_file_named_twice_is_taken_once(data):
+    assert len(plan(data, "wikipedia.inputs.a=[wikipedia/*, 'wikipedia/en*']").splits["wikipedia"]) == 3
+
+
+def test_linked_files_are_taken(data):
+    (data / "more" / "frwiki.xml.bz2").symlink_to(data / "wikipedia" / "dewiki.xml.bz2")
+    assert len(plan(data).splits["wikipedia"]) == 4
