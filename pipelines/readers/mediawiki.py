@@ -41,6 +41,7 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _XML_ENCODING = re.compile(rb"""\A\s*<\?xml\s[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
+_START = re.compile(r"\s*(?:<\?xml[^>]*\?>\s*)?(?><!--.*?-->\s*+)*+<mediawiki[\s>]", re.DOTALL)  # linear: possessive
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _CHARACTER_REFERENCE = re.compile("&#(?:x([0-9a-fA-F]{1,8})|([0-9]{1,8}));")
 _FILE_NAME = re.compile(r"(?:^|[^a-z_])([a-z][a-z_]*wiki)(?:-(\d{4})(\d{2})(\d{2}))?(?![a-z])")
@@ -247,7 +248,7 @@ class _Header:
             raise UnreadableInputError(
                 "the file has a DOCTYPE, which no dump has: entities are never resolved, so it is refused"
             )
-        if not re.match(r"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--.*?-->\s*)*<mediawiki[\s>]", text, re.DOTALL):
+        if not _START.match(text):
             raise UnreadableInputError("not a MediaWiki dump: it does not start with a <mediawiki> element")
         return cls(encoding, text)
 

@@ -59,3 +59,19 @@ def test_a_file_named_twice_is_taken_once(data):
 def test_linked_files_are_taken(data):
     (data / "more" / "frwiki.xml.bz2").symlink_to(data / "wikipedia" / "dewiki.xml.bz2")
     assert len(plan(data).splits["wikipedia"]) == 4
+
+
+def test_a_folder_is_one_split_where_a_source_takes_folders_and_its_files_are_taken(data):
+    folder = data / "checkouts" / "repository" / "src"
+    folder.mkdir(parents=True)
+    (folder / "a.py").write_text("a = 1\n")
+    (folder / "link").symlink_to(data)
+    config = data.parent / "run.yaml"
+    config.write_text(f'data: {data}\nsources: {{github: {{weight: 100, inputs: {{c: ["checkouts/*"]}}}}}}\n')
+    plan = make_plan(load(str(config)))
+    [split] = plan.splits["github"]
+    assert (split.key, split.input.size) == ("c__repository", 6)
+    assert "checkouts/repository/src/a.py" not in plan.untaken
+    hint = split.input.hint
+    (folder / "b.py").write_text("")
+    assert make_plan(load(str(config))).splits["github"][0].input.hint != hint

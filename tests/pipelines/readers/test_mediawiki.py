@@ -255,6 +255,12 @@ def test_a_file_name_tells_wiki_and_date(name: str, described: tuple[str | None,
     assert describe_file_name(name) == described
 
 
+def test_many_comments_before_something_else_take_no_time() -> None:
+    start = b"<!-- a comment -->\n" * 60 + b"<nothing>" + b"x" * 5_000  # doubled with each, this would never end
+    with pytest.raises(UnreadableInputError, match="does not start with a <mediawiki> element"):
+        list(read_dump(io.BytesIO(start), collection="c", report=ReadReport()))
+
+
 @given(
     counts=st.lists(st.integers(1, 4), max_size=6),
     target=st.integers(1, 3000),
