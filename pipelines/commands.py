@@ -78,7 +78,8 @@ def run(config: Config, out: str, on: Engine) -> dict[str, Any]:
     tokenizer, entry = _tokenizer(config, out)
     stages = text_stages(config, plan, pinned, out)
     stages += [
-        token_stage(config, source, plan.splits[name], tokenizer, out) for name, source in config.sources.present()
+        token_stage(config, source, plan.splits[name], tokenizer, stages, out)
+        for name, source in config.sources.present()
     ]
     with locked(out), Monitor(out) as monitor:
         store.remove(store.join(out, MANIFEST))  # it stands for a whole run, and this one is not yet

@@ -58,7 +58,7 @@ def run_demo(
             build_sample(Path(data))
     elif not Path(data).is_dir():
         raise UserError(f"--data {data}: there is no such folder")
-    config = load(str(CONFIG), [f"data={json.dumps(store.absolute(data))}", *overrides])
+    config = load(str(CONFIG), [f"data={json.dumps(store.absolute(data))}", *_present(data), *overrides])
     engine = commands.engine(config, runner, workers, options)
     with steps.step("models: language model and its cut-offs"):
         commands.train_models(config, out, engine)
@@ -85,6 +85,22 @@ def run_demo(
     _print_training(json.loads(store.read_bytes(store.join(trained, "summary.json"))), trained)
     took = ", ".join(f"{name.partition(':')[0]} {clock(seconds)}" for name, seconds in steps.seconds.items())
     Console(stderr=True).print(f"took {clock(sum(steps.seconds.values()))}: {took}", highlight=False)
+
+
+def _present(data: str) -> list[str]:
+    """Overrides that leave out the sources whose files are not there, and scale the others' weights to 100."""
+    config = load(str(CONFIG))
+    weights = {
+        name: source.weight
+        for name, source in config.sources.present()
+        if any(store.glob(store.join(data, p)) for patterns in source.inputs.values() for p in patterns)
+    }
+    total = sum(weights.values())
+    scaled = {name: round(weight / total * 100, 2) for name, weight in weights.items()}
+    overrides = [f"{name}=null" for name, _ in config.sources.present() if name not in weights]
+    if scaled:
+        scaled[max(scaled, key=lambda n: scaled[n])] += 100 - sum(scaled.values())
+    return overrides + [f"{name}.weight={weight}" for name, weight in scaled.items()]
 
 
 def _identity(manifest: Mapping[str, Any]) -> str:

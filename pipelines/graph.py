@@ -83,8 +83,13 @@ def shard_length(config: Config, source: Source, splits: Sequence[Split]) -> int
     return int(2 ** max(0, round(math.log2(config.shards.tokens / max(mean, 1)))))
 
 
-def token_stage(config: Config, source: Source, splits: Sequence[Split], tokenizer: Input, out: str) -> Stage:
-    """Clean text to token shards: one task for each fixed run of consecutive splits."""
+def token_stage(
+    config: Config, source: Source, splits: Sequence[Split], tokenizer: Input, text: Sequence[Stage], out: str
+) -> Stage:
+    """Clean text to token shards: one task for each fixed run of consecutive splits.
+
+    It waits for all `text` stages, though it needs one: sources of few shards then share a job with the others.
+    """
     last = next(link for link in reversed(source.chain()) if isinstance(link, Segment))
     needs = f"{source.name}.{last.name}"
     body = "pipelines.tokens:tokenize"
@@ -109,4 +114,5 @@ def token_stage(config: Config, source: Source, splits: Sequence[Split], tokeniz
                 planned.append(Task(name, f"{number:05d}", body, code_fingerprint(body), inputs, settings, out))
         return planned
 
-    return Stage(f"{source.name}.tokens", (needs,), (f"tokens/{source.name}",), tasks, (len(runs), 0))
+    after = tuple(stage.name for stage in text)
+    return Stage(f"{source.name}.tokens", after, (f"tokens/{source.name}",), tasks, (len(runs), 0))
