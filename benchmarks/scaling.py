@@ -25,6 +25,8 @@ from fastwarc.warc import ArchiveIterator, WarcRecordType
 ROOT = Path(__file__).resolve().parent.parent
 CONSONANTS, VOWELS = "bcdfghjklmnpqrstvwxz", "aeiou"
 LAST_WORD = re.compile(r"[\W_]*$")
+SOURCES = [f"{name}=null" for name in ("c4", "github", "books", "arxiv", "stackexchange")]
+SOURCES += ["commoncrawl.weight=93.71", "wikipedia.weight=6.29"]
 MEASURED = ("digest", "clean", "tokens")
 
 
@@ -119,11 +121,12 @@ def main() -> None:
     options = parser.parse_args()
     shutil.rmtree(options.work, ignore_errors=True)
     size = enlarge(options.data, options.work / "data", options.copies)
-    config = ["--config", "configs/demo.yaml", f"data={(options.work / 'data').resolve()}"]
+    config = ["--config", "configs/demo.yaml", f"data={(options.work / 'data').resolve()}", *SOURCES]
     base = options.work.resolve() / "models"
     pipelines("pipelines", "models", "--out", str(base), *config)
     pipelines("pipelines", "run", "--until", "text", "--out", str(base), *config)
-    tokenizer = ["tokenizer", "train", "--config", "configs/demo.yaml", "--text", str(base / "text")]
+    weights = ["--weights", "commoncrawl=93.71", "--weights", "wikipedia=6.29", "--pieces", "8000"]
+    tokenizer = ["tokenizer", "train", *weights, "--text", str(base / "text")]
     pipelines(*tokenizer, "--out", str(base / "models/tokenizer.model"))
     pinned = [f"models.folder={base / 'models'}", f"tokenizer.path={base / 'models/tokenizer.model'}"]
     print(f"{size:.1f} MB of crawled text, {options.copies} copies")

@@ -20,6 +20,9 @@ from filters.perplexity import load_language_scorer
 from pipelines.sample import build_sample
 
 SETTINGS = [
+    *(f"{source}=null" for source in ("c4", "github", "books", "arxiv", "stackexchange")),
+    "commoncrawl.weight=93.71",
+    "wikipedia.weight=6.29",
     "models.pieces=2000",
     "tokenizer.pieces=1500",
     "tokenizer.sample_bytes=1000000",
