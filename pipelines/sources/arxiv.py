@@ -9,9 +9,9 @@ from pipelines import store
 from pipelines.documents import ReadReport
 from pipelines.readers.arxiv import read_arxiv
 from pipelines.readers.tar import tar_ranges
-from pipelines.sources.source import Round, Segment, Source, Split
+from pipelines.sources.source import Round, Segment, Source
 from pipelines.store import FileInfo
-from pipelines.tasks import Input, Work
+from pipelines.tasks import Work
 from pipelines.writer import DocumentWriter
 
 
@@ -24,19 +24,11 @@ class Arxiv(Source):
     min_characters: int = Field(1, ge=1)
     split_bytes: int = Field(128 << 20, gt=0)
 
-    def splits(self, collection: str, file: FileInfo) -> list[Split]:
+    def ranges(self, file: FileInfo) -> list[tuple[int, int]]:
         if not store.is_local(file.path) or file.size <= self.split_bytes:
-            return [Split.of_file(collection, file)]
+            return []
         with store.open_read(file.path) as stream:
-            ranges = tar_ranges(stream, self.split_bytes)
-        if len(ranges) == 1:
-            return [Split.of_file(collection, file)]
-        return [
-            Split(
-                collection, f"{file.name}@{start:012d}", Input(file.path, end - start, file.hint, start=start, end=end)
-            )
-            for start, end in ranges
-        ]
+            return tar_ranges(stream, self.split_bytes)
 
     def chain(self) -> tuple[Segment | Round, ...]:
         settings = {"min_characters": self.min_characters}

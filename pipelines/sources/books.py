@@ -14,9 +14,9 @@ from pipelines.documents import SCHEMA, ReadReport
 from pipelines.readers.books import is_plain_tar, read_books
 from pipelines.readers.tar import tar_ranges
 from pipelines.signatures import SignatureWriter, read_verdicts
-from pipelines.sources.source import Round, Scope, Section, Segment, Source, Split
+from pipelines.sources.source import Round, Scope, Section, Segment, Source
 from pipelines.store import FileInfo
-from pipelines.tasks import Input, Work
+from pipelines.tasks import Work
 from pipelines.writer import DocumentWriter
 
 NEAR_DUPLICATE = "near_duplicate"
@@ -42,19 +42,11 @@ class Books(Source):
     deduplicate: Deduplicate = Deduplicate()
     split_bytes: int = Field(64 << 20, gt=0)
 
-    def splits(self, collection: str, file: FileInfo) -> list[Split]:
-        if file.size <= self.split_bytes or not store.is_local(file.path):
-            return [Split.of_file(collection, file)]
+    def ranges(self, file: FileInfo) -> list[tuple[int, int]]:
+        if not store.is_local(file.path) or file.size <= self.split_bytes:
+            return []
         with store.open_read(file.path) as stream:
-            ranges = tar_ranges(stream, self.split_bytes) if is_plain_tar(stream) else []
-        if len(ranges) <= 1:
-            return [Split.of_file(collection, file)]
-        return [
-            Split(
-                collection, f"{file.name}@{start:012d}", Input(file.path, end - start, file.hint, start=start, end=end)
-            )
-            for start, end in ranges
-        ]
+            return tar_ranges(stream, self.split_bytes) if is_plain_tar(stream) else []
 
     def chain(self) -> tuple[Segment | Round, ...]:
         settings = {"min_characters": self.min_characters}

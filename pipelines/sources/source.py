@@ -40,6 +40,11 @@ class Split:
     def of_file(cls, collection: str, file: FileInfo) -> "Split":
         return cls(collection, file.name, Input(file.path, file.size, file.hint))
 
+    @classmethod
+    def of_range(cls, collection: str, file: FileInfo, start: int, end: int) -> "Split":
+        source = Input(file.path, end - start, file.hint, start=start, end=end)
+        return cls(collection, f"{file.name}@{start:012d}", source)
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -106,8 +111,18 @@ class Source(Section):
         return self.model_dump(mode="json", exclude={"weight", "inputs", "tokens_per_byte"}, exclude_none=True)
 
     def splits(self, collection: str, file: FileInfo) -> list[Split]:
-        """How one input file is cut; by default not at all."""
-        return [Split.of_file(collection, file)]
+        """How one input file is cut."""
+        try:
+            ranges = self.ranges(file)
+        except OSError:  # its task will say what is wrong with it
+            ranges = []
+        if len(ranges) <= 1:
+            return [Split.of_file(collection, file)]
+        return [Split.of_range(collection, file, start, end) for start, end in ranges]
+
+    def ranges(self, file: FileInfo) -> list[tuple[int, int]]:
+        """Where a file can be cut, as byte ranges that cover it in order; by default nowhere."""
+        return []
 
     def chain(self) -> tuple[Segment | Round, ...]:
         """What is done to each split, in order. The last segment leaves clean text under the role `text`."""

@@ -11,9 +11,9 @@ from filters.decisions import drop
 from pipelines import store
 from pipelines.documents import ReadReport
 from pipelines.readers.mediawiki import describe_file_name, multistream_ranges, read_dump
-from pipelines.sources.source import Round, Segment, Source, Split
+from pipelines.sources.source import Round, Segment, Source
 from pipelines.store import FileInfo
-from pipelines.tasks import Input, Work
+from pipelines.tasks import Work
 from pipelines.writer import DocumentWriter
 
 PAPER_LANGUAGES = ("bg", "ca", "cs", "da", "de", "en", "es", "fr", "hr", "hu",
@@ -24,26 +24,14 @@ class Wikipedia(Source):
     """`*wiki-*-pages-articles*.xml.bz2`; a multistream dump is cut into splits of about `split_bytes` bytes."""
 
     name: ClassVar[str] = "wikipedia"
-
     tokens_per_byte: float = Field(0.3, gt=0)
     languages: tuple[str, ...] = PAPER_LANGUAGES
     min_characters: int = Field(1, ge=1)
     split_bytes: int = Field(64 << 20, gt=0)
 
-    def splits(self, collection: str, file: FileInfo) -> list[Split]:
-        try:
-            with store.open_read(file.path) as stream:
-                ranges = multistream_ranges(stream, self.split_bytes)
-        except OSError:
-            ranges = []  # its task will say what is wrong with it
-        if len(ranges) <= 1:
-            return [Split.of_file(collection, file)]
-        return [
-            Split(
-                collection, f"{file.name}@{start:012d}", Input(file.path, end - start, file.hint, start=start, end=end)
-            )
-            for start, end in ranges
-        ]
+    def ranges(self, file: FileInfo) -> list[tuple[int, int]]:
+        with store.open_read(file.path) as stream:
+            return multistream_ranges(stream, self.split_bytes)
 
     def chain(self) -> tuple[Segment | Round, ...]:
         settings = {"languages": list(self.languages), "min_characters": self.min_characters}

@@ -255,6 +255,11 @@ def test_a_file_name_tells_wiki_and_date(name: str, described: tuple[str | None,
     assert describe_file_name(name) == described
 
 
+def test_a_malformed_base_address_leaves_the_wiki_by_its_name() -> None:
+    rows, _ = read(plain(page(7)).replace(b"https://en.wikipedia.org/wiki/Main_Page", b"http://[half"))
+    assert [dict(row["metadata"])["language"] for row in rows] == ["en"]
+
+
 def test_many_comments_before_something_else_take_no_time() -> None:
     start = b"<!-- a comment -->\n" * 60 + b"<nothing>" + b"x" * 5_000  # doubled with each, this would never end
     with pytest.raises(UnreadableInputError, match="does not start with a <mediawiki> element"):
