@@ -1,5 +1,6 @@
 """Raw public text to token shards: plan, models, run, verify, watch, inspect.
 
+\b
 python -m pipelines models --config configs/llama.yaml --out OUT
 python -m pipelines run    --config configs/llama.yaml --out OUT
 python -m pipelines verify OUT

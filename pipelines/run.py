@@ -2,7 +2,6 @@
 done.
 """
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -33,7 +32,6 @@ class Result:
 
     records: dict[str, dict[str, Record]] = field(default_factory=dict)
     left_out: dict[str, list[Failure]] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
     did: int = 0  # tasks that were not done before
 
 
@@ -60,7 +58,6 @@ def _run_stages(stages: Sequence[Stage], out: str, engine: Engine, monitor: Moni
     for stage in (s for wave in order for s in wave):
         monitor.expect(stage.name, *stage.expected)
     for wave in order:
-        started = time.monotonic()
         todo: dict[str, list[Task]] = {}
         planned = {stage.name: stage.tasks(result.records) for stage in wave}
         for stage in wave:
@@ -75,7 +72,6 @@ def _run_stages(stages: Sequence[Stage], out: str, engine: Engine, monitor: Moni
             result.records[stage.name] = records
             if failures:
                 result.left_out[stage.name] = failures
-            result.seconds[stage.name] = time.monotonic() - started
         _stop_on(failures=[f for stage in wave for f in result.left_out.get(stage.name, ())], engine=engine)
     return result
 

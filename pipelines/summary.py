@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
@@ -122,10 +123,13 @@ def inspect_path(path: str, reason: str | None, number: int) -> None:
     print_summary(manifest, folder)
     if reason:
         for name in sorted(store.list_files(store.join(folder, "dropped"))):
-            _print_rows(store.join(folder, "dropped", name), reason, number)
+            if number <= 0:
+                break
+            number -= _print_rows(store.join(folder, "dropped", name), reason, number)
 
 
-def _print_rows(path: str, reason: str | None, number: int) -> None:
+def _print_rows(path: str, reason: str | None, number: int) -> int:
+    """Print up to `number` rows, and say how many that were."""
     try:
         with store.open_read(path) as stream:
             table = pq.read_table(stream)
@@ -134,8 +138,9 @@ def _print_rows(path: str, reason: str | None, number: int) -> None:
     if reason:
         if "dropped" not in table.schema.names:
             raise UserError(f"{path}: --reason asks for dropped documents; they are in the run's dropped/ folder")
-        table = table.filter([r == reason for r in table["dropped"].to_pylist()])
-    for row in table.slice(0, number).to_pylist():
+        table = table.filter(pc.equal(table["dropped"], reason))
+    rows = table.slice(0, number).to_pylist()
+    for row in rows:
         text = row.pop("text", None)
         tokens = row.pop("tokens", None)
         said = {k: v for k, v in row.items() if v not in (None, "")}
@@ -147,3 +152,4 @@ def _print_rows(path: str, reason: str | None, number: int) -> None:
             )
         if tokens is not None:
             console.print(f"{len(tokens):,} tokens: {tokens[:32]}", soft_wrap=True)
+    return len(rows)

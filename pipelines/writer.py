@@ -24,7 +24,7 @@ DROPPED_SCHEMA = pa.schema(
 class DocumentWriter:
     """Splits kept from dropped and counts both. Use as a context manager; every batch must have the columns `measured`.
 
-    Counts, in documents: `read`, `kept`, `dropped: <reason>`, `repeated_id`; in UTF-8 bytes: `bytes_read`,
+    Counts, in documents: `read`, `kept`, `dropped: <reason>`, `repeated_id`; in UTF-8 bytes:
     `bytes_kept`; and the sum of each measured integer column over documents that were kept.
     """
 

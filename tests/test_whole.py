@@ -234,6 +234,25 @@ def test_verify_finds_a_damaged_shard(repository, reference, tmp_path):
     assert f"tokens/wikipedia/{shard.name}: its bytes are not those in the manifest" in done.stdout
 
 
+def test_inspect_shows_what_was_dropped_and_why_and_what_is_in_a_file(repository, reference):
+    said = succeed(repository, "pipelines", "inspect", str(reference), "--reason", "language", "--number", "2")
+    assert said.count("'dropped': 'language'") == 2
+    assert "93.71 %" in said
+    text = next((reference / "text" / "wikipedia").iterdir())
+    assert "wikipedia/sample/" in succeed(repository, "pipelines", "inspect", str(text))
+    shard = next((reference / "tokens" / "wikipedia").iterdir())
+    assert " tokens: [1, " in succeed(repository, "pipelines", "inspect", str(shard), "--number", "1")
+    refused = command(repository, "pipelines", "inspect", str(text), "--reason", "language")
+    assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
+
+
+def test_plan_says_what_a_run_would_do(repository, sample, tmp_path):
+    arguments = ["--config", "configs/demo.yaml", "--out", str(tmp_path / "out"), f"data={sample}", *SETTINGS]
+    said = succeed(repository, "pipelines", "plan", *arguments)
+    assert "digest > lines > clean" in said
+    assert not (tmp_path / "out").exists()
+
+
 MISTAKES = {
     "unknown key": (
         ["commoncrawl.languge.keep=[en]"],
