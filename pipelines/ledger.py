@@ -2,7 +2,7 @@
 ends.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -59,9 +59,8 @@ class Ledger:
     def failures(self) -> list[Failure]:
         return list(self._failed.values())
 
-    def forget_failures(self, tasks: Iterable[Task]) -> None:
-        """Before tasks are tried again: what they left the last time no longer holds."""
-        keys = {task.key for task in tasks}
+    def forget_failures(self, keys: Collection[str]) -> None:
+        """What these tasks left the last time no longer holds: they are done, or tried again."""
         for name, failure in self._failed.items():
             if failure.key in keys:
                 store.remove(store.join(self._folder, name))

@@ -14,6 +14,7 @@ from pipelines.stages import Stage, waves
 from pipelines.tasks import TASKS, Failure, Record, Task, load, total_counts
 
 NAMED_FAILURES = 20
+DISK_FULL = "the disk is full: free some space and run the same command again; finished tasks are kept"
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def _run_stages(stages: Sequence[Stage], out: str, engine: Engine, monitor: Moni
         for stage in wave:
             todo[stage.name] = _begin(stage, planned[stage.name], out, monitor)
             result.did += len(todo[stage.name])
-        _do([s for s in wave if s.job is None], todo, out, engine)
+        _do([s for s in wave if s.job is None], todo, engine)
         for stage in wave:
             if stage.job and todo[stage.name]:
                 _do_round(stage, planned[stage.name], todo[stage.name], engine)
@@ -79,20 +80,20 @@ def _run_stages(stages: Sequence[Stage], out: str, engine: Engine, monitor: Moni
 def _begin(stage: Stage, tasks: Sequence[Task], out: str, monitor: Monitor) -> list[Task]:
     """The tasks that have no record that still matches."""
     ledger, files = Ledger(out, stage.name), Files(out, stage.folders)
-    todo, done, failed = [], 0, 0
+    todo, known, done = [], [], 0
     for task in map(ledger.remember, tasks):
         if ledger.done(task, files):
             done += 1
         elif ledger.unreadable(task):
-            failed += 1
+            known.append(task.key)
         else:
             todo.append(replace(task, previous=ledger.previous(task, files)))
-    ledger.forget_failures(t for t in tasks if not ledger.unreadable(ledger.remember(t)))
-    monitor.start(stage.name, len(tasks), done, failed, sum(t.size for t in todo))
+    ledger.forget_failures({task.key for task in tasks}.difference(known))
+    monitor.start(stage.name, len(tasks), done, len(known), sum(t.size for t in todo))
     return todo
 
 
-def _do(stages: Sequence[Stage], todo: Mapping[str, Sequence[Task]], out: str, engine: Engine) -> None:
+def _do(stages: Sequence[Stage], todo: Mapping[str, Sequence[Task]], engine: Engine) -> None:
     tasks = [task for stage in stages for task in todo[stage.name]]
     if tasks:
         from pipelines.runners import do_tasks  # Beam takes seconds to import: a run with nothing to do does without
@@ -124,9 +125,7 @@ def _readable_errors() -> Iterator[None]:
         if "KeyboardInterrupt" in text:
             raise KeyboardInterrupt from None
         if "No space left on device" in text or "[Errno 28]" in text:
-            raise RunError(
-                "the disk is full: free some space and run the same command again; finished tasks are kept"
-            ) from error
+            raise RunError(DISK_FULL) from error
         lines = [line for line in text.splitlines() if line.strip()]
         raise RunError(f"the Beam job failed: {lines[-1] if lines else type(error).__name__}") from error
 
@@ -154,7 +153,7 @@ def _stop_on(failures: Sequence[Failure], engine: Engine) -> None:
     if len(fatal) > NAMED_FAILURES:
         lines.append(f"... and {len(fatal) - NAMED_FAILURES} more")
     if any(f.kind == "space" for f in fatal):
-        advice = "the disk is full: free some space and run the same command again; finished tasks are kept"
+        advice = DISK_FULL
     elif all(f.kind == "unreadable" for f in fatal):
         advice = "mend or remove these files, or set unreadable_inputs=leave_out, and run the same command again"
     else:
