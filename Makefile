@@ -4,16 +4,23 @@
 PYTHON := .venv/bin/python
 quote = '$(subst ','\'',$(1))'
 option = $(if $($(2)),$(1) $(call quote,$($(2))))
+joined = $(if $($(2)),$(call quote,$(1)=$($(2))))
+engine = $(call option,--runner,RUNNER) $(call option,--workers,WORKERS) $(call joined,--master,MASTER) \
+	$(call joined,--project,PROJECT) $(call joined,--region,REGION)
+ready = setup $(if $(filter spark,$(RUNNER)),spark)
 
 # $(call needs,target,variables,example): stops before any work, in one line and with status 2, where a variable is missing.
 needs = $(if $(filter $(1),$(MAKECMDGOALS)),$(foreach name,$(2),$(if $(strip $($(name))),,$(error $(name)= is missing: make $(1) $(3)))))
 $(call needs,models,CONFIG OUT,CONFIG=configs/llama.yaml OUT=runs/models)
 $(call needs,shards,CONFIG OUT,CONFIG=configs/llama.yaml OUT=runs/llama)
+dataflow = RUNNER=dataflow PROJECT=my-project REGION=europe-west4 CONFIG=llama.yaml OUT=gs://bucket/run
+$(if $(filter dataflow,$(RUNNER)),$(foreach target,models shards,$(call needs,$(target),PROJECT REGION,$(dataflow))))
+$(call needs,image,PROJECT REGION,PROJECT=my-project REGION=europe-west4)
 $(call needs,verify,OUT,OUT=runs/demo)
 $(call needs,train,MANIFEST MODEL,MANIFEST=runs/demo/manifest.json MODEL=tiny)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo models shards verify train bench test lint
+.PHONY: help setup spark image demo models shards verify train bench test lint fuzz
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -21,16 +28,23 @@ help: ## Show this list
 setup: ## Make .venv with all that is needed; every other target does so first
 	@deploy/setup.sh
 
-demo: setup ## Everything on the embedded sample, to a training step [OUT=runs/demo DATA= WORKERS= RUNNER=]
+spark: setup ## Spark and Beam's runner for it, for RUNNER=spark: 300 MB
+	@deploy/spark/setup.sh $(ARGS)
+
+image: setup ## The image of this code for Dataflow: PROJECT= REGION= [TEMPLATE=gs://bucket/altiplano.json]
+	@deploy/dataflow/build.sh $(call quote,$(PROJECT)) $(call quote,$(REGION)) $(call quote,$(TEMPLATE))
+
+demo: $(ready) ## Everything on the embedded sample, to a training step [OUT=runs/demo DATA= WORKERS= RUNNER=]
 	@$(PYTHON) -m pipelines demo --out $(call quote,$(or $(OUT),runs/demo)) $(call option,--data,DATA) \
-		$(call option,--workers,WORKERS) $(call option,--runner,RUNNER) $(ARGS)
+		$(engine) $(ARGS)
 
-models: setup ## Language models and cut-offs, once for many runs: CONFIG= OUT=
-	@$(PYTHON) -m pipelines models --config $(call quote,$(CONFIG)) --out $(call quote,$(OUT)) $(ARGS)
+models: $(ready) ## Language models and cut-offs, once for many runs: CONFIG= OUT= [RUNNER= WORKERS= MASTER= PROJECT= REGION=]
+	@$(PYTHON) -m pipelines models --config $(call quote,$(CONFIG)) --out $(call quote,$(OUT)) \
+		$(engine) $(ARGS)
 
-shards: setup ## Raw files to token shards and their manifest: CONFIG= OUT= [RUNNER= WORKERS=]
+shards: $(ready) ## Raw files to token shards and their manifest: CONFIG= OUT= [RUNNER= WORKERS= MASTER= PROJECT= REGION=]
 	@$(PYTHON) -m pipelines run --config $(call quote,$(CONFIG)) --out $(call quote,$(OUT)) \
-		$(call option,--runner,RUNNER) $(call option,--workers,WORKERS) $(ARGS)
+		$(engine) $(ARGS)
 
 verify: setup ## Every shard against its manifest: OUT=
 	@$(PYTHON) -m pipelines verify $(call quote,$(OUT))
@@ -48,6 +62,10 @@ bench: setup ## Speeds beside the bare libraries', and how a run scales [DATA=..
 
 test: setup ## Every test [ARGS=-x]
 	@$(PYTHON) -m pytest -q $(ARGS)
+
+fuzz: setup ## Every parser on 200,000 hostile inputs, hours on one core [RUNS= DATA= ARGS="--corpus runs/corpus"]
+	@$(PYTHON) -m uv pip install --quiet --python $(PYTHON) --constraint constraints.txt atheris
+	@$(PYTHON) -m tests.fuzz all --runs $(call quote,$(or $(RUNS),200000)) $(call option,--data,DATA) $(ARGS)
 
 lint: setup ## Style, types and the direction of imports
 	@$(PYTHON) -m ruff check

@@ -79,6 +79,8 @@ def _text_difference(mine: str, theirs: str) -> str:
     only = set(theirs.split("\n")) ^ set(mine.split("\n"))
     if all(line.endswith("'") for line in only):
         return "they keep lines that end in an apostrophe"
+    if len({line.strip() for line in only}) == len(only) / 2:
+        return "they remove the blank that is left where [1] began a line"
     return f"other lines differ, such as {min(only)[:60]!r}" if only else "the same lines stand in another order"
 
 

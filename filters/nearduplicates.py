@@ -1,18 +1,19 @@
-"""Near-duplicate books: which pairs to look at, and whether two books are one. Plain numpy.
+"""Near-duplicate books: which pairs to look at, and whether two books are one.
 
-A book is the sorted array of its distinct shingles, each five lower-cased words, hashed to 64 bits. Its signature is
-the first shingle in each of `BINS` equal ranges of the hash space: a MinHash by one permutation (Li, Owen, Zhang 2012,
-"One Permutation Hashing", arXiv 1208.1259), which a sorted array holds already, so that it costs a look-up where `BINS`
-permutations would each cost a pass. Two books agree in a bin with the probability of their Jaccard similarity.
+A book is the sorted array of its distinct shingles, each five lower-cased words, hashed to 64 bits. Its signature is a
+MinHash (Broder 1997, "On the resemblance and containment of documents"), made by datasketch: two books agree in a
+position of it with the probability of their Jaccard similarity.
 
-Bands of `ROWS` bins are hashed; books that share a band are a candidate pair (locality-sensitive hashing). If a book
-holds 90 % of another a third as long, their Jaccard similarity is 0.29 or more: `BINS` / `ROWS` bands propose such a
-pair with a probability of 1 - (1 - 0.29^2)^64 = 0.996. Unrelated books, at 0.002 or less, meet there once in 4,000
-pairs; comparing a byte of every bin (`similar`) leaves none of them.
+Bands of a signature's positions are hashed; books that share a band are a candidate pair (locality-sensitive hashing).
+datasketch's own index of bands is one dictionary in one process, so the keys are made here and meet wherever the
+caller brings them together. If a book holds 90 % of another a third as long, their Jaccard similarity is 0.29 or more:
+64 bands of 2 propose such a pair with a probability of 1 - (1 - 0.29^2)^64 = 0.996. Unrelated books, at 0.002 or less,
+meet there once in 4,000 pairs; comparing a byte of every position (`similar`) leaves none of them.
 """
 
 import hashlib
 import math
+import operator
 import re
 from collections.abc import Iterator
 
@@ -21,15 +22,18 @@ import numpy.typing as npt
 import pyarrow as pa
 
 Shingles = npt.NDArray[np.uint64]
+Signatures = npt.NDArray[np.uint32]
 Indices = npt.NDArray[np.int64]
 
 WORDS = 5
-BINS, ROWS = 128, 2
+PERMUTATIONS, SEED = 128, 1
+EMPTY = np.uint32(0xFFFFFFFF)  # in every position of the signature of a book without words
 PART_CHARACTERS = 1 << 20
+BATCH = 1 << 10  # shingles whose permutations lie in memory, and so in the processor's cache, at a time
+WEIGHTS = (0.01, 0.99)  # of a pair proposed in vain, and of one that is missed
 
 _WORD = re.compile(r"[^\W_]+")
 _ODD = np.uint64(0x9E3779B97F4A7C15)
-_STARTS = np.array([(i << 64) // BINS for i in range(BINS)], np.uint64)
 
 
 def shingles(text: str) -> Shingles:
@@ -71,58 +75,76 @@ def _mix(values: Shingles) -> Shingles:
     return values ^ (values >> np.uint64(31))
 
 
-def signature(book: Shingles) -> Shingles:
-    """The first shingle in each bin, shape (BINS,); of an empty bin the next one's, from the last on the first."""
-    if not len(book):
-        return np.zeros(BINS, np.uint64)
-    return book[np.searchsorted(book, _STARTS) % len(book)]
+def signature(book: Shingles) -> Signatures:
+    """The book's MinHash, shape (PERMUTATIONS,), of the low 32 bits of its shingles."""
+    from datasketch import MinHash  # it imports scipy, a second that no other source should pay
+
+    minhash = MinHash(PERMUTATIONS, SEED, hashfunc=operator.index, scheme="affine32")
+    low = book.astype(np.uint32)
+    for start in range(0, len(low), BATCH):
+        minhash.update_batch(low[start : start + BATCH].tolist())
+    return minhash.digest()
 
 
-def bands(signatures: Shingles) -> Shingles:
-    """The key of every band of signatures of shape (n, BINS): shape (n, BINS / ROWS)."""
-    rows = signatures.reshape(len(signatures), -1, ROWS)
-    keys = np.broadcast_to(np.arange(rows.shape[1], dtype=np.uint64), rows.shape[:2])
-    for row in range(ROWS):
-        keys = _mix(keys ^ rows[:, :, row])
+def least_alike(share: float, times: float) -> float:
+    """The Jaccard similarity of the least similar books that count: `share` of one is in another `times` as long."""
+    return share / (1 + times - share)
+
+
+def rows(share: float, times: float) -> int:
+    """How many positions of a signature make a band: datasketch's optimum for the least similar books that count.
+
+    At least 2: with 1, books would meet that have nothing in common but a phrase. Equal books need no longer bands than
+    very similar ones do.
+    """
+    from datasketch import MinHashLSH
+
+    index = MinHashLSH(min(0.9, least_alike(share, times)), PERMUTATIONS, WEIGHTS)
+    return max(2, index.r)
+
+
+def bands(signatures: Signatures, rows: int) -> Shingles:
+    """The key of every band of signatures of shape (n, PERMUTATIONS): shape (n, PERMUTATIONS // rows)."""
+    number = PERMUTATIONS // rows
+    banded = signatures[:, : number * rows].reshape(-1, number, rows)
+    keys = np.broadcast_to(np.arange(number, dtype=np.uint64), banded.shape[:2])
+    for row in range(rows):
+        keys = _mix(keys ^ banded[:, :, row])
     return keys
 
 
-def sketches(signatures: Shingles) -> npt.NDArray[np.uint8]:
-    """A byte of every bin, shape (n, BINS): enough to tell that two books are nothing alike."""
+def sketches(signatures: Signatures) -> npt.NDArray[np.uint8]:
+    """A byte of every position, shape (n, PERMUTATIONS): enough to tell that two books are nothing alike."""
     return signatures.astype(np.uint8)
 
 
-def candidates(keys: Shingles, most: int = 64) -> tuple[Indices, Indices]:
-    """The pairs of positions in `keys` that hold the same key, the first position before the second.
+def candidates(keys: Shingles, most: int = 16) -> Iterator[tuple[Indices, Indices]]:
+    """The pairs of positions in `keys` that hold the same key, the first position before the second, in portions.
 
     Where a key has more than `most` positions, each is paired with the first `most` alone, which connects them as well
-    and keeps the number of pairs from growing with the square.
+    and keeps the number of pairs from growing with the square. A portion has no more pairs than there are keys.
     """
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
     starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1]))) if len(keys) else np.empty(0, int)
     first = np.repeat(starts, np.diff(np.append(starts, len(keys))))  # where the run of each position starts
-    pairs: list[tuple[Indices, Indices]] = []
+    later = np.arange(len(keys))
     for step in range(most):
-        partner = first + step
-        where = np.flatnonzero(partner < np.arange(len(keys)))
-        if not len(where):
-            break
-        pairs.append((order[partner[where]], order[where]))
-    empty = np.empty(0, np.int64)
-    left, right = (np.concatenate([empty, *side]) for side in (zip(*pairs, strict=True) if pairs else ([], [])))
-    return np.minimum(left, right), np.maximum(left, right)
+        later = later[first[later] + step < later]
+        if not len(later):
+            return
+        yield order[first[later] + step], order[later]
 
 
 def similar(
     left: npt.NDArray[np.uint8], right: npt.NDArray[np.uint8], share: float, times: float
 ) -> npt.NDArray[np.bool_]:
-    """Whether rows of two sketches, shape (n, BINS), agree in so many bins that the pair is worth comparing.
+    """Whether rows of two sketches, shape (n, PERMUTATIONS), agree so often that the pair is worth comparing.
 
-    `share` of the smaller book found in one `times` as long is the least similar pair that counts; 99.9 % of such pass.
+    Of the least similar books that count 99.9 % do.
     """
-    jaccard = share / (1 + times - share)
-    least = BINS * jaccard - 3.3 * math.sqrt(BINS * jaccard * (1 - jaccard))
+    jaccard = least_alike(share, times)
+    least = PERMUTATIONS * jaccard - 3.3 * math.sqrt(PERMUTATIONS * jaccard * (1 - jaccard))
     return (left == right).sum(axis=1) >= least
 
 

@@ -44,7 +44,8 @@ def _open(
 
     overrides, options = _split_arguments(arguments)
     loaded = load(config, overrides)
-    return loaded, store.absolute(out), commands.engine(loaded, runner, workers, options)
+    out = store.absolute(out)
+    return loaded, out, commands.engine(loaded, runner, workers, options, out)
 
 
 @app.command(context_settings=PASS_THROUGH)
@@ -86,12 +87,41 @@ def models(
 
 
 @app.command(context_settings=PASS_THROUGH)
-def plan(context: typer.Context, config: ConfigOption, out: OutOption) -> None:
-    """Say what a run would do: files, splits, shards, and which task will be the last to finish."""
-    from pipelines.summary import print_plan
+def plan(
+    context: typer.Context,
+    config: ConfigOption,
+    out: Annotated[str | None, typer.Option("--out", help="A folder whose disk must have room for the run.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="The paper's inputs, in place of the files there are.")] = False,
+    share: Annotated[float, typer.Option(help="Of the paper's inputs, as 0.01; implies --full.")] = 1.0,
+    machines: Annotated[int, typer.Option("--workers", help="Machines for the wall time and the price.")] = 100,
+    calibration: Annotated[
+        str | None, typer.Option(help="What `calibrate` wrote, or a finished run's folder; by default our own.")
+    ] = None,
+    assumptions: Annotated[
+        str | None, typer.Option(help="Sizes and prices, by default pipelines/assumptions.yaml.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Say what a run will take: files, tasks, CPU-hours, shuffle, disk, shards, wall time, price, and which task will
+    be the last to finish. A source whose files cannot be listed is taken as large as the paper's.
+    """
+    from pipelines.planned import print_plan
 
-    loaded, out, _ = _open(config, out, context.args)
-    print_plan(loaded, out)
+    print_plan(config, context.args, out, full, share, machines, calibration, assumptions, as_json)
+
+
+@app.command()
+def calibrate(
+    runs: Annotated[list[str], typer.Option("--from", help="A finished run's folder; give several to join them.")],
+    out: Annotated[str, typer.Option("--out", help="The JSON file to write.")] = "runs/calibration.json",
+) -> None:
+    """Keep what finished runs took, for `plan --calibration`: CPU time and bytes of each stage, from task records."""
+    from pipelines import calibration, store
+
+    measured = calibration.measure([store.absolute(run) for run in runs])
+    folder, _, name = store.absolute(out).rpartition("/")
+    store.write_bytes(folder, name, measured.to_json())
+    print(f"{out}: {len(measured.stages)} stages")
 
 
 @app.command()

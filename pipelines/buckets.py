@@ -1,12 +1,12 @@
 """Rows that belong together, brought together: a file of any size is spread over buckets once, then read bucket by
 bucket, and inside a bucket by groups of keys that fit in memory.
 
-The buckets are the record batches of one Arrow file; a second, small file says which batch is of which bucket. So
-there is no limit to how many there are, and no text goes through a shuffle.
+A row's bucket is its key modulo their number. Runs of buckets are files of their own, so that each can be a task's; in
+a file each record batch is of one bucket. No text goes through a shuffle.
 """
 
-from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
@@ -16,32 +16,35 @@ import pyarrow as pa
 
 WAITING_BYTES = 32 << 20
 BATCH_ROWS = 4_096
+_NUMBER = b"altiplano.buckets"
 
 Numbers = npt.NDArray[np.int64]
 
 
 class BucketWriter:
-    """Spreads batches over `number` buckets by the int64 column `key`. Use as a context manager.
+    """Spreads batches over `number` buckets, a run of them in each of `paths`, by the int64 column `key`. Use as a
+    context manager.
 
     Holds at most `WAITING_BYTES` of rows and one batch; the files' bytes depend on the rows and their order alone.
     """
 
-    def __init__(self, path: Path, index: Path, schema: pa.Schema, key: str, number: int) -> None:
-        self._path, self._index, self._schema, self._key, self._number = path, index, schema, key, number
+    def __init__(self, paths: Sequence[Path], schema: pa.Schema, key: str, number: int) -> None:
+        self._paths, self._key, self._number = paths, key, number
+        self._schema = schema.with_metadata({_NUMBER: str(number)})
         self._waiting: list[pa.RecordBatch] = []
-        self._written = array("L")  # the bucket of each batch
+        self._files = ExitStack()
 
     def __enter__(self) -> "BucketWriter":
         options = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", compression_level=1))
-        self._writer = pa.ipc.new_file(self._path, self._schema, options=options)
+        self._writers = [
+            self._files.enter_context(pa.ipc.new_file(path, self._schema, options=options)) for path in self._paths
+        ]
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
-        if kind is None:
-            self._flush()
-        self._writer.close()
-        if kind is None:
-            np.save(self._index, np.array(self._written, np.uint32), allow_pickle=False)
+        with self._files:
+            if kind is None:
+                self._flush()
 
     def write(self, batch: pa.RecordBatch) -> None:
         if len(batch):
@@ -58,21 +61,23 @@ class BucketWriter:
         order = np.argsort(buckets, kind="stable")
         present, starts = np.unique(buckets[order], return_index=True)
         for bucket, rows in zip(present, np.split(order, starts[1:]), strict=True):
+            writer = self._writers[bucket * len(self._writers) // self._number]
             for start in range(0, len(rows), BATCH_ROWS):
-                self._writer.write_batch(waiting.take(pa.array(rows[start : start + BATCH_ROWS])))
-                self._written.append(bucket)
+                writer.write_batch(waiting.take(pa.array(rows[start : start + BATCH_ROWS])))
 
 
 class BucketReader:
-    """What a `BucketWriter` wrote. `sizes` names the int64 column that says how many bytes a row takes."""
+    """One file of a `BucketWriter`. `sizes` names the int64 column that says how many bytes a row takes."""
 
-    def __init__(self, path: Path, index: Path, key: str, sizes: str) -> None:
+    def __init__(self, path: Path, key: str, sizes: str) -> None:
         self._key, self._sizes = key, sizes
         file = pa.memory_map(str(path))
         self._whole = pa.ipc.open_file(file)
         columns = [self._whole.schema.get_field_index(name) for name in (key, sizes)]
         self._narrow = pa.ipc.open_file(file, options=pa.ipc.IpcReadOptions(included_fields=columns))
-        self._bucket_of = np.load(index, allow_pickle=False)
+        number = int(self._whole.schema.metadata[_NUMBER])
+        first_keys = (self._narrow.get_batch(i)[key][0].as_py() for i in range(self._narrow.num_record_batches))
+        self._bucket_of = np.fromiter((first % number for first in first_keys), np.int64)
         self.buckets: list[int] = np.unique(self._bucket_of).tolist()
 
     def groups(self, bucket: int, group_bytes: int, key_bytes: int) -> Iterator[tuple[pa.Table, Numbers]]:

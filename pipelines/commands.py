@@ -1,21 +1,21 @@
 """What the verbs do, apart from how they are typed."""
 
-import os
 import tempfile
 from collections.abc import Sequence
 from typing import Any
 
-from pipelines import models, store
+from pipelines import models, spark, store
 from pipelines.config import Config
+from pipelines.engine import Engine, Limits
 from pipelines.errors import UserError
 from pipelines.graph import source_stages, token_stage
 from pipelines.lock import locked
 from pipelines.manifest import MANIFEST, write_manifest
 from pipelines.models import Models
 from pipelines.plan import Plan, make_plan
-from pipelines.pool import Limits
+from pipelines.pool import available_cores
 from pipelines.progress import Monitor
-from pipelines.run import Engine, Result, run_stages
+from pipelines.run import Result, run_stages
 from pipelines.sources.source import Segment
 from pipelines.stages import Stage
 from pipelines.tasks import Input
@@ -26,7 +26,7 @@ TOKENIZER = "models/tokenizer.model"
 RUNNERS = ("direct", "spark", "dataflow")
 
 
-def engine(config: Config, runner: str, workers: int | None, options: Sequence[str]) -> Engine:
+def engine(config: Config, runner: str, workers: int | None, options: Sequence[str], out: str) -> Engine:
     """Where tasks run. Raises UserError for a number of workers that makes no sense."""
     if workers is not None and workers < 1:
         raise UserError(f"--workers must be at least 1, not {workers}")
@@ -34,8 +34,14 @@ def engine(config: Config, runner: str, workers: int | None, options: Sequence[s
         raise UserError(f"{options[0]}: no option of this command, and the direct runner takes none; see --help")
     if runner not in RUNNERS and not runner.endswith("Runner"):
         raise UserError(f"--runner {runner}: direct, spark, dataflow, or a Beam runner's full name, as FlinkRunner")
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    limits = Limits(workers or available, config.limits.memory_mb, config.limits.seconds)
+    if runner == "spark":
+        spark.check(options)
+    if runner == "dataflow":
+        from pipelines.dataflow import complete  # Beam takes seconds to import
+
+        options, workers = tuple(complete(options, config, out, machines=workers)), None
+    default = available_cores() if runner == "direct" else 0
+    limits = Limits(workers or default, config.limits.memory_mb, config.limits.seconds)
     return Engine(limits, runner, tuple(options), config.unreadable_inputs == "leave_out")
 
 
@@ -44,10 +50,14 @@ def models_folder(config: Config, out: str) -> str:
 
 
 def load_models(config: Config, out: str) -> Models:
-    """The pinned models, if any source's segments name one."""
+    """The models that sources' segments name: pinned ones, if any is made by `models`."""
     links = [link for _, source in config.sources.present() for link in source.chain()]
-    needed = any(isinstance(link, Segment) and link.models for link in links)
-    return models.load(models_folder(config, out)) if needed else Models()
+    needed = {name for link in links if isinstance(link, Segment) for name in link.models}
+    if models.PERPLEXITY in needed:
+        return models.load(models_folder(config, out))
+    if models.LANGUAGE_IDENTIFICATION in needed:
+        return models.language_identification(config.models.language_identification)
+    return Models()
 
 
 def text_stages(config: Config, plan: Plan, pinned: Models, out: str) -> list[Stage]:
@@ -93,7 +103,7 @@ def run(config: Config, out: str, on: Engine) -> dict[str, Any]:
 def _remove_other_results(out: str, stages: Sequence[Stage]) -> None:
     """Remove what an earlier configuration left, of sources and stages that this one does not have."""
     ours = tuple(f"{folder}/" for stage in stages for folder in stage.folders)
-    for kind in ("text", "dropped", "tokens", "rounds"):
+    for kind in ("inputs", "text", "dropped", "tokens", "rounds"):
         for name in store.list_files(store.join(out, kind)):
             if not f"{kind}/{name}".startswith(ours):
                 store.remove(store.join(out, kind, name))

@@ -1,6 +1,7 @@
 """One YAML file a run, read into typed models and checked whole before any work starts."""
 
 import difflib
+import reprlib
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, get_args, get_origin
 
@@ -12,6 +13,10 @@ from pipelines import store
 from pipelines.errors import UserError
 from pipelines.sources import Sources
 from pipelines.sources.source import Section
+
+_YAML_ERRORS = (YAMLError, ValueError, RecursionError)  # a date with a 13th month is a ValueError
+_SHOWN = reprlib.Repr()  # of what was given: a few lines of YAML with anchors hold a list of any size
+_SHOWN.maxlevel, _SHOWN.maxstring, _SHOWN.maxother = 2, 200, 200
 
 
 class ModelsConfig(Section):
@@ -97,7 +102,7 @@ def load(path: str, overrides: Sequence[str] = ()) -> Config:
         tree = YAML(typ="safe").load(store.read_bytes(path))
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such configuration file") from None
-    except YAMLError as error:
+    except _YAML_ERRORS as error:
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(tree, dict):
         raise UserError(f"{path}: a configuration is a mapping of keys to values")
@@ -124,7 +129,7 @@ def _override(tree: dict[str, Any], override: str) -> None:
             raise UserError(f"{override!r}: {key} holds a value, not a section")
     try:
         tree[keys[-1]] = YAML(typ="safe").load(value)
-    except YAMLError:
+    except _YAML_ERRORS:
         raise UserError(f"{override!r}: {value!r} is not a YAML value") from None
 
 
@@ -141,8 +146,9 @@ def _problems(error: ValidationError) -> Iterator[str]:
             yield f"{where}: missing"
         else:
             message = problem["msg"].removeprefix("Value error, ")
-            given = f" (given: {problem['input']!r})" if not isinstance(problem["input"], dict | BaseModel) else ""
-            yield f"{where}: {message[0].lower() + message[1:]}{given}"
+            given = problem["input"]
+            shown = "" if isinstance(given, dict | BaseModel) else f" (given: {_SHOWN.repr(given)})"
+            yield f"{where}: {message[0].lower() + message[1:]}{shown}"
 
 
 def _accepted(location: Sequence[str]) -> list[str]:

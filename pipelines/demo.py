@@ -59,7 +59,7 @@ def run_demo(
     elif not Path(data).is_dir():
         raise UserError(f"--data {data}: there is no such folder")
     config = load(str(CONFIG), [f"data={json.dumps(store.absolute(data))}", *_present(data), *overrides])
-    engine = commands.engine(config, runner, workers, options)
+    engine = commands.engine(config, runner, workers, options, out)
     with steps.step("models: language model and its cut-offs"):
         commands.train_models(config, out, engine)
     with steps.step("text: raw files to clean documents"):

@@ -5,6 +5,10 @@ class UserError(Exception):
     """A mistake in what was asked for (a key, a path, a missing model): exit code 2, nothing started."""
 
 
+class StoreError(OSError):
+    """A store that cannot be reached, or that failed at every attempt."""
+
+
 class RunError(Exception):
     """A run that had to stop: files that cannot be read, a full disk, tasks that crashed. Exit code 1."""
 

@@ -5,23 +5,26 @@ A source's chain gives one stage for each segment and round, and every source en
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from pipelines.config import Config
+from pipelines.fetch import fetch_name, fetch_stage, fetched, is_copied
 from pipelines.fingerprint import canonical, code_fingerprint, sha256
 from pipelines.models import Models
-from pipelines.sources.source import Round, Segment, Source, Split
+from pipelines.sources.source import PIECE, Round, Segment, Source, Split
 from pipelines.stages import Done, Stage, as_input
 from pipelines.tasks import Input, Task
 
 
 def source_stages(config: Config, source: Source, splits: Sequence[Split], models: Models, out: str) -> list[Stage]:
     """The stages of one source's chain, up to clean text."""
-    stages = []
+    fetch = fetch_stage(source, splits, out)
+    stages = [fetch] if fetch else []
     for link in source.chain():
         if isinstance(link, Round):
             stages.append(_round_stage(source, link, splits, out))
-        else:
+        elif not link.cuts or cut_stage(source, splits):
             stages.append(segment_stage(config, source, link, splits, models, out))
     return stages
 
@@ -31,10 +34,12 @@ def segment_stage(
 ) -> Stage:
     """One task for each split that the segments and rounds before it have done."""
     takes = tuple(f"{source.name}.{name}" for name in segment.takes)
+    cut = None if segment.cuts else cut_stage(source, splits)
+    planned_splits = [s for s in splits if s.pieces] if segment.cuts else splits
 
     def tasks(done: Done) -> list[Task]:
         planned = []
-        for split in splits:
+        for split in fetched(source, cut_up(planned_splits, cut, done, out), done, out):
             if any(split.key not in done[name] for name in takes):
                 continue  # left out: the file could not be read
             inputs = {"raw": split.input} if segment.reads_raw else {}
@@ -52,8 +57,41 @@ def segment_stage(
             planned.append(Task(name, split.key, segment.body, code_fingerprint(segment.body), inputs, settings, out))
         return planned
 
-    size = len(splits), sum(s.input.size for s in splits)
-    return Stage(f"{source.name}.{segment.name}", takes, segment.folders, tasks, size)
+    number = expected(planned_splits) if cut else len(planned_splits)
+    size = number, sum(s.input.size for s in planned_splits)
+    needs = (*takes, cut) if cut else takes
+    if any(is_copied(source, split) for split in planned_splits):
+        needs = (*needs, fetch_name(source))
+    return Stage(f"{source.name}.{segment.name}", needs, segment.folders, tasks, size)
+
+
+def cut_stage(source: Source, splits: Sequence[Split]) -> str | None:
+    """The stage in which the source cuts splits into pieces, if there are such."""
+    first = source.chain()[0]
+    cuts = isinstance(first, Segment) and first.cuts and any(s.pieces for s in splits)
+    return f"{source.name}.{first.name}" if cuts else None
+
+
+def cut_up(splits: Sequence[Split], cut: str | None, done: Done, out: str) -> list[Split]:
+    """The splits, with the pieces that the stage `cut` made in place of those that it took; of one that could not be
+    read there are none.
+    """
+    found = []
+    for split in splits:
+        if cut is None or not split.pieces:
+            found.append(split)
+        elif split.key in done[cut]:
+            files = [o for o in done[cut][split.key].outputs if o.role == PIECE]
+            found += [
+                replace(split, name=f"{split.name}@{number:05d}", input=as_input(out, file), pieces=0)
+                for number, file in enumerate(files)
+            ]
+    return found
+
+
+def expected(splits: Sequence[Split]) -> int:
+    """How many splits there will be, once those that are cut into pieces have been."""
+    return sum(split.pieces or 1 for split in splits)
 
 
 def _round_stage(source: Source, link: Round, splits: Sequence[Split], out: str) -> Stage:
@@ -75,11 +113,11 @@ def _round_stage(source: Source, link: Round, splits: Sequence[Split], out: str)
     return Stage(name, (before,), (f"rounds/{name}",), tasks, (len(splits), 0), link.job, groups)
 
 
-def shard_length(config: Config, source: Source, splits: Sequence[Split]) -> int:
-    """How many consecutive splits make a shard: a power of two, so that a file that changes its size a little moves
-    nothing.
+def shard_length(config: Config, source: Source, splits: Sequence[Split], number: int) -> int:
+    """How many consecutive splits make a shard, where `splits` become `number` once they are cut: a power of two, so
+    that a file that changes its size a little moves nothing.
     """
-    mean = sum(s.input.size for s in splits) / len(splits) * source.tokens_per_byte
+    mean = sum(s.input.size for s in splits) / max(1, number) * source.tokens_per_byte
     return int(2 ** max(0, round(math.log2(config.shards.tokens / max(mean, 1)))))
 
 
@@ -93,9 +131,7 @@ def token_stage(
     last = next(link for link in reversed(source.chain()) if isinstance(link, Segment))
     needs = f"{source.name}.{last.name}"
     body = "pipelines.tokens:tokenize"
-    ordered = sorted(splits, key=lambda s: (s.collection, s.name))
-    length = shard_length(config, source, splits)
-    runs = [ordered[i : i + length] for i in range(0, len(ordered), length)]
+    cut = cut_stage(source, splits)
     settings: dict[str, Any] = {
         "source": source.name,
         "seed": config.seed,
@@ -105,6 +141,9 @@ def token_stage(
 
     def tasks(done: Done) -> list[Task]:
         planned = []
+        ordered = sorted(cut_up(splits, cut, done, out), key=lambda s: (s.collection, s.name))
+        length = shard_length(config, source, splits, len(ordered))
+        runs = [ordered[i : i + length] for i in range(0, len(ordered), length)]
         for number, run in enumerate(runs):
             records = [done[needs][s.key] for s in run if s.key in done[needs]]
             if records:
@@ -115,4 +154,10 @@ def token_stage(
         return planned
 
     after = tuple(stage.name for stage in text)
-    return Stage(f"{source.name}.tokens", after, (f"tokens/{source.name}",), tasks, (len(runs), 0))
+    return Stage(f"{source.name}.tokens", after, (f"tokens/{source.name}",), tasks, (shards(config, source, splits), 0))
+
+
+def shards(config: Config, source: Source, splits: Sequence[Split]) -> int:
+    """How many shards are expected."""
+    number = expected(splits)
+    return -(-number // shard_length(config, source, splits, number))

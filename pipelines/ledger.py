@@ -2,15 +2,19 @@
 ends.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import TypeVar
 
 from pipelines import store
+from pipelines.errors import RunError
 from pipelines.tasks import FAILED, TASKS, Failure, Input, Record, Task
 
 COMPACTED = "records.jsonl"
 READERS = 32
+
+Known = TypeVar("Known", Record, Failure)
 
 
 class Ledger:
@@ -21,17 +25,25 @@ class Ledger:
         self._folder = store.join(out, TASKS, stage)
         names = store.list_files(self._folder)
         self._single = [n for n in names if n.endswith(".json") and not n.endswith(FAILED)]
-        self._failed = {name: Failure.from_json(self._read(name)) for name in sorted(names) if name.endswith(FAILED)}
-        lines = self._read(COMPACTED).splitlines() if COMPACTED in names else []
+        failed = [name for name in sorted(names) if name.endswith(FAILED)]
+        self._failed = {name: failure for name in failed for failure in self._parsed(name, Failure.from_json)}
         with ThreadPoolExecutor(READERS) as readers:
-            lines += readers.map(self._read, self._single)
-        self._records = {(r.key, r.fingerprint): r for r in map(Record.from_json, lines)}
+            found = readers.map(self._records_in, [*({COMPACTED} & names.keys()), *self._single])
+        self._records = {(r.key, r.fingerprint): r for records in found for r in records}
         known: list[Record | Failure] = [*self._records.values(), *self._failed.values()]
         self._contents = {i.memo_key: i.sha256 for entry in known for i in entry.inputs.values()}
-        self._latest = {r.key: r for r in sorted(self._records.values(), key=lambda r: float(r.run["ended"]))}
+        self._latest = {r.key: r for r in sorted(self._records.values(), key=lambda r: r.ended)}
 
-    def _read(self, name: str) -> bytes:
-        return store.read_bytes(store.join(self._folder, name))
+    def _records_in(self, name: str) -> list[Record]:
+        return self._parsed(name, Record.from_json)
+
+    def _parsed(self, name: str, parse: Callable[[bytes], Known]) -> list[Known]:
+        """What a file holds, one a line. Raises RunError for one that was damaged since it was written."""
+        path = store.join(self._folder, name)
+        try:
+            return [parse(line) for line in store.read_bytes(path).splitlines()]
+        except ValueError:
+            raise RunError(f"{path}: a damaged record; remove the file, and its tasks are done again") from None
 
     def remember(self, task: Task) -> Task:
         """The task with the content hashes of inputs that have not changed since they were last read."""
@@ -50,6 +62,10 @@ class Ledger:
     def previous(self, task: Task, files: "Files") -> Record | None:
         record = self._latest.get(task.key)
         return record if record and files.hold(record) else None
+
+    def latest(self) -> list[Record]:
+        """The record of each task that was ever done, the last one made."""
+        return list(self._latest.values())
 
     def unreadable(self, task: Task) -> bool:
         """Whether this very content was found unreadable by this very code."""

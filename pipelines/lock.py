@@ -1,4 +1,8 @@
-"""One run a folder: a second one is refused."""
+"""One run a folder: a second one is refused.
+
+The lock spares two runs each other's work. It is not what keeps results right: whoever publishes a file under a task's
+fingerprint publishes the same bytes.
+"""
 
 import fcntl
 import json
@@ -6,18 +10,21 @@ import os
 import socket
 import threading
 import time
+import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from pipelines import store
-from pipelines.errors import UserError
+from pipelines.errors import StoreError, UserError
 from pipelines.fingerprint import canonical
 from pipelines.tasks import TASKS
 
 LOCK = f"{TASKS}/lock.json"
 HEARTBEAT_SECONDS = 10
-STALE_SECONDS = 3 * HEARTBEAT_SECONDS
+STALE_SECONDS = 6 * HEARTBEAT_SECONDS  # a store may take some tries for a beat
+SETTLE_SECONDS = 2  # longer than it takes to write one small file
 
 
 @contextmanager
@@ -30,6 +37,10 @@ def locked(out: str) -> Iterator[None]:
             raise UserError(f"{out}: no permission to write there") from None
         except NotADirectoryError:
             raise UserError(f"{out}: not a folder") from None
+        except FileNotFoundError:
+            raise UserError(f"{out}: there is no such bucket; make it first") from None
+        except StoreError as error:
+            raise UserError(str(error)) from None
         store.clear_scratch(out)
         yield
 
@@ -37,7 +48,8 @@ def locked(out: str) -> Iterator[None]:
 def is_locked(out: str) -> bool:
     """Whether a run holds the folder now."""
     if not store.is_local(out):
-        return store.exists(store.join(out, LOCK)) and _age(_read(out)) < STALE_SECONDS
+        other = _read(out)
+        return other is not None and _age(other) < STALE_SECONDS
     try:
         with _path(out).open() as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -72,23 +84,24 @@ def _file_lock(out: str) -> Iterator[None]:
 @contextmanager
 def _heartbeat(out: str) -> Iterator[None]:
     """On a store a beating file stands for the run; one that has not beaten for a while is dead."""
-    path = store.join(out, LOCK)
-    if store.exists(path) and (age := _age(other := _read(out))) < STALE_SECONDS:
-        raise UserError(
-            f"{out}: another run holds this folder (process {other['pid']} on {other['host']}, {age:.0f} s ago); "
-            f"wait for it, or {STALE_SECONDS} s after it died"
-        )
-    stop = threading.Event()
+    me, stop = {"run": uuid.uuid4().hex, "host": socket.gethostname(), "pid": os.getpid()}, threading.Event()
 
-    def beat() -> None:
-        me = {"host": socket.gethostname(), "pid": os.getpid(), "beat": time.time()}
-        store.write_bytes(out, LOCK, canonical(me).encode())
+    def beat() -> bytes:
+        return canonical({**me, "beat": time.time()}).encode()
 
     def keep_beating() -> None:
         while not stop.wait(HEARTBEAT_SECONDS):
-            beat()
+            with suppress(OSError):  # the next one may be heard
+                store.write_bytes(out, LOCK, beat())
 
-    beat()
+    if other := _read(out):
+        _refuse_unless_dead(out, other)
+        store.write_bytes(out, LOCK, beat())
+        time.sleep(SETTLE_SECONDS)  # of several that found it dead the last to write holds it
+    else:
+        store.create_bytes(out, LOCK, beat())
+    if (other := _read(out)) and other["run"] != me["run"]:
+        _refuse_unless_dead(out, other)
     thread = threading.Thread(target=keep_beating, daemon=True)
     thread.start()
     try:
@@ -96,13 +109,25 @@ def _heartbeat(out: str) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
-        store.remove(path)
+        with suppress(OSError):  # it is dead soon
+            store.remove(store.join(out, LOCK))
 
 
-def _read(out: str) -> dict[str, str]:
-    found: dict[str, str] = json.loads(store.read_bytes(store.join(out, LOCK)))
+def _refuse_unless_dead(out: str, other: dict[str, Any]) -> None:
+    if (age := _age(other)) < STALE_SECONDS:
+        raise UserError(
+            f"{out}: another run holds this folder (process {other['pid']} on {other['host']}, {age:.0f} s ago); "
+            f"wait for it, or {STALE_SECONDS} s after it died"
+        )
+
+
+def _read(out: str) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = json.loads(store.read_bytes(store.join(out, LOCK)))
+    except FileNotFoundError:
+        return None
     return found
 
 
-def _age(beaten: dict[str, str]) -> float:
+def _age(beaten: dict[str, Any]) -> float:
     return time.time() - float(beaten["beat"])

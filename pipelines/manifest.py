@@ -5,12 +5,14 @@ checks it.
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.progress import track
+from typing_extensions import TypedDict  # pydantic wants it before Python 3.12
 
 from pipelines import store
 from pipelines.config import Config
@@ -22,6 +24,39 @@ from pipelines.tasks import Failure, Record, total_counts
 MANIFEST = "manifest.json"
 FORMAT = "altiplano/manifest"
 VERSION = 1
+
+
+class _Shard(TypedDict):
+    path: str
+    rows: int
+    tokens: int
+    bytes: int
+    sha256: str
+    row_groups: list[int]
+
+
+class _Source(TypedDict):
+    weight: float
+    documents: int
+    tokens: int
+    shards: list[_Shard]
+
+
+class _Tokenizer(TypedDict):
+    path: str
+    sha256: str
+    pieces: int
+
+
+class _Manifest(TypedDict):
+    format: Literal["altiplano/manifest"]
+    version: Literal[1]
+    sources: dict[str, _Source]
+    tokenizer: _Tokenizer
+    stages: dict[str, Any]
+
+
+_MANIFEST = TypeAdapter(_Manifest)
 
 
 def _shard(record: Record) -> dict[str, Any]:
@@ -82,11 +117,13 @@ def read_manifest(path: str) -> tuple[dict[str, Any], str]:
         manifest = json.loads(store.read_bytes(path))
     except FileNotFoundError:
         raise UserError(f"{path}: there is no manifest: the run has not finished") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise UserError(f"{path}: not JSON, so not a manifest") from None
-    told = isinstance(manifest, dict) and (manifest.get("format"), manifest.get("version")) == (FORMAT, VERSION)
-    if not told or not {"sources", "tokenizer", "stages"} <= manifest.keys():
-        raise UserError(f"{path}: not a manifest of format {FORMAT}, version {VERSION}")
+    try:
+        _MANIFEST.validate_python(manifest)
+    except ValidationError as error:
+        where = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise UserError(f"{path}: not a manifest of format {FORMAT}, version {VERSION} ({where})") from None
     return manifest, path.rpartition("/")[0] or "."
 
 

@@ -52,6 +52,17 @@ def pinned(path: str, sha256: str = "") -> Input:
     return Input(store.absolute(path), size, sha256=content)
 
 
+def language_identification(path: str | None) -> Models:
+    """Language identification and no other model: that of `path`, or what set-up installed.
+
+    Raises UserError where it is missing.
+    """
+    path = path or str(EMBEDDED_LANGUAGE_IDENTIFICATION)
+    if not store.exists(path):
+        raise UserError(f"{path}: the language identification model is missing; `make setup` installs it")
+    return Models({f"model.{LANGUAGE_IDENTIFICATION}": pinned(path)})
+
+
 def load(folder: str) -> Models:
     """The models that `folder`/models.json pins. Raises UserError where it or a file it names is missing or changed."""
     index = store.join(folder, INDEX)

@@ -1,42 +1,37 @@
 """Near-duplicate books as a round: a Beam job that proposes pairs, confirms them, and keeps one book of each cluster.
 
-    signatures -> (group, partition of band keys) -> candidate pairs -> (group, two chunks of splits) -> confirmed pairs
-    -> group -> clusters -> (group, chunk) -> a verdict for each split
+    chunk of splits -> (group, partition of band keys) -> candidate pairs -> the chunk of the first book -> the chunk of
+    the second -> confirmed pairs -> group -> clusters -> the chunk of each book that goes -> a verdict for each split
 
-What travels is the keys of bands and a byte of each bin for the proposal, then pairs of numbers. Shingles stay in the
-files of their splits, and are read for the pairs that are compared exactly.
+What travels is the keys of bands and a byte of each position for the proposal, then pairs of numbers. Shingles stay in
+the files of their splits, and are read for the pairs that are compared exactly. A chunk travels too, from one grouping
+to the next under a key of its own: so what needs its tasks meets it, and the job is one chain.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any
+from itertools import chain
+from typing import TypeVar
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from filters.nearduplicates import (
-    BINS,
-    Shingles,
-    bands,
-    candidates,
-    components,
-    containment,
-    similar,
-    sketches,
-)
+from filters.nearduplicates import Shingles, components, containment
 from pipelines import store
+from pipelines.engine import Engine
 from pipelines.runners import job
-from pipelines.signatures import VERDICTS
+from pipelines.signatures import VERDICTS, Packed, pack, propose
 from pipelines.tasks import Task, Work, perform
 
 CHUNK = 32
-PARTITION_BYTES = 64 << 20
-COMPARED = 1 << 16  # pairs whose sketches are compared at a time
-ChunkKey = tuple[int, int]  # a group's number, and the first of the chunk's splits
+PARTITION_BYTES = 32 << 20  # of signatures: ten times as much while a partition is decided
+PARTITION, OF_CHUNK, OF_GROUP = "partition", "chunk", "group"
+Key = tuple[str, int, int]  # what meets there, the number of its group, its own number
 Book = int  # the number of its split in the group << 32 | its place in the split
 Node = tuple[int, str]  # a book's characters and id
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -49,19 +44,33 @@ class _Chunk:
     tasks: tuple[Task, ...]
 
     @property
-    def key(self) -> ChunkKey:
-        return self.group, self.first
+    def key(self) -> Key:
+        return OF_CHUNK, self.group, self.first
 
 
 @dataclass(frozen=True)
-class _Packed:
-    """The band keys of a chunk's books in one partition: what the first shuffle carries."""
+class _Pairs:
+    """Candidate pairs of which all first books are in one chunk, and all second books in another (or the same)."""
 
-    books: bytes  # int64, shape (n,)
-    characters: bytes  # int64, shape (n,)
-    sketches: bytes  # uint8, shape (n, BINS)
-    keys: bytes  # uint64, shape (m,)
-    places: bytes  # uint32, shape (m,): of which of `books` each key is
+    second: int  # the other chunk's first split
+    books: bytes  # int64, shape (n, 2)
+    tasks: Mapping[int, Task]  # of the first books' splits by number, once they are known
+
+
+@dataclass(frozen=True)
+class _Confirmed:
+    """Pairs of books that are one, and what decides which of them stays."""
+
+    pairs: list[tuple[Book, Book]]
+    nodes: Mapping[Book, Node]
+
+
+@dataclass(frozen=True)
+class _Gone:
+    """A book that goes, and the id of the one that stays for it."""
+
+    book: Book
+    kept: str
 
 
 def _chunks(groups: Sequence[Sequence[Task]]) -> Iterator[_Chunk]:
@@ -75,92 +84,67 @@ def _read_signatures(task: Task) -> pa.Table:
     return pa.ipc.open_file(store.read_bytes(task.inputs["signatures"].path)).read_all()
 
 
-def _pack(chunk: _Chunk) -> Iterator[tuple[tuple[int, int], _Packed]]:
+def _pack(chunk: _Chunk, share: float, times: float) -> Iterator[tuple[Key, _Chunk | Packed]]:
+    yield chunk.key, chunk
     tables = [_read_signatures(task) for task in chunk.tasks]
-    numbers = [(chunk.first + i << 32) + np.arange(len(table), dtype=np.int64) for i, table in enumerate(tables)]
-    books = np.concatenate(numbers)
-    table = pa.concat_tables(tables)
-    joined = b"".join(table["signature"].to_pylist())
-    signatures = np.frombuffer(joined, "<u8").astype(np.uint64).reshape(-1, BINS)
-    characters, bytes_ = table["characters"].to_numpy(), sketches(signatures)
-    keys = bands(signatures)
-    keys[~signatures.any(axis=1)] = 0  # a book without words
-    of = np.broadcast_to(np.arange(len(books), dtype=np.uint32)[:, None], keys.shape)
-    partition = (keys >> np.uint64(32)) * np.uint64(chunk.partitions) >> np.uint64(32)
-    for number in range(chunk.partitions):
-        here = (partition == number) & (keys != 0)
-        present, places = np.unique(of[here], return_inverse=True)
-        arrays = books[present], characters[present], bytes_[present], keys[here], places.astype(np.uint32)
-        yield (chunk.group, number), _Packed(*(array.tobytes() for array in arrays))
+    for number, packed in enumerate(pack(chunk.first, tables, chunk.partitions, share, times)):
+        yield (PARTITION, chunk.group, number), packed
 
 
 def _propose(
-    element: tuple[tuple[int, int], Iterable[_Packed]], share: float, times: float
-) -> Iterator[tuple[ChunkKey, tuple[int, bytes]]]:
-    """The candidate pairs of one partition, by the two chunks that their books are in."""
-    (group, _), packed = element
-    parts = sorted(packed, key=lambda p: p.books)
-    books = np.concatenate([np.frombuffer(p.books, np.int64) for p in parts])
-    characters = np.concatenate([np.frombuffer(p.characters, np.int64) for p in parts])
-    sketch = np.concatenate([np.frombuffer(p.sketches, np.uint8).reshape(-1, BINS) for p in parts])
-    keys = np.concatenate([np.frombuffer(p.keys, np.uint64) for p in parts])
-    before = np.cumsum([0, *(len(p.books) // 8 for p in parts)])
-    places = [np.frombuffer(p.places, np.uint32) + start for p, start in zip(parts, before, strict=False)]
-    of = np.concatenate(places).astype(np.int64)
-    left, right = (of[side] for side in candidates(keys))
-    pairs = np.unique(np.stack([np.minimum(left, right), np.maximum(left, right)], axis=1), axis=0)
-    lengths = np.sort(characters[pairs], axis=1)
-    pairs = pairs[lengths[:, 0] * times >= lengths[:, 1]]
-    alike = [
-        similar(sketch[some[:, 0]], sketch[some[:, 1]], share, times)
-        for some in (pairs[i : i + COMPARED] for i in range(0, len(pairs), COMPARED))
-    ]
-    found = np.sort(books[pairs[np.concatenate([np.empty(0, bool), *alike])]], axis=1)
-    chunks = (found >> 32) // CHUNK * CHUNK
+    element: tuple[Key, Iterable[_Chunk | Packed]], share: float, times: float
+) -> Iterator[tuple[Key, _Chunk | _Pairs]]:
+    """The candidate pairs of a partition, by the chunk of their first book."""
+    (kind, group, _), values = element
+    if kind == OF_CHUNK:
+        yield from ((chunk.key, chunk) for chunk in _only(_Chunk, values))
+        return
+    pairs = propose(_only(Packed, values), share, times)
+    chunks = (pairs >> 32) // CHUNK * CHUNK
     for first, second in np.unique(chunks, axis=0).tolist():
         here = (chunks == (first, second)).all(axis=1)
-        yield (group, first), (second, found[here].tobytes())
+        yield (OF_CHUNK, group, first), _Pairs(second, pairs[here].tobytes(), {})
 
 
-def _send_on(element: tuple[ChunkKey, dict[str, Iterable[Any]]]) -> Iterator[tuple[ChunkKey, tuple[_Chunk, bytes]]]:
+def _send_on(element: tuple[Key, Iterable[_Chunk | _Pairs]]) -> Iterator[tuple[Key, _Chunk | _Pairs]]:
     """Pairs that have met the chunk of their first book go to the chunk of their second."""
-    (group, _), joined = element
-    (chunk,) = joined["chunk"]
+    values = list(element[1])
+    [chunk] = _only(_Chunk, values)
+    yield chunk.key, chunk
     by_second: dict[int, list[bytes]] = {}
-    for second, pairs in joined["pairs"]:
-        by_second.setdefault(second, []).append(pairs)
+    for pairs in _only(_Pairs, values):
+        by_second.setdefault(pairs.second, []).append(pairs.books)
     for second, some in by_second.items():
-        yield (group, second), (chunk, b"".join(some))
+        books = b"".join(some)
+        splits = np.unique(np.frombuffer(books, np.int64)[::2] >> 32).tolist()
+        tasks = {split: chunk.tasks[split - chunk.first] for split in splits}
+        yield (OF_CHUNK, chunk.group, second), _Pairs(second, books, tasks)
 
 
-def _confirm(
-    element: tuple[ChunkKey, dict[str, Iterable[Any]]], share: float
-) -> Iterator[tuple[int, tuple[list[tuple[Book, Book]], dict[Book, Node]]]]:
+def _confirm(element: tuple[Key, Iterable[_Chunk | _Pairs]], share: float) -> Iterator[tuple[Key, _Chunk | _Confirmed]]:
     """The pairs of which one book holds more than `share` of the other."""
-    (group, _), joined = element
-    (second,) = joined["chunk"]
-    for first, packed in sorted(joined["pairs"], key=lambda pair: pair[0].first):
-        shelf = _Shelf({chunk.first: chunk for chunk in (first, second)})
-        pairs = np.unique(np.frombuffer(packed, np.int64).reshape(-1, 2), axis=0)
-        edges = [(a, b) for a, b in pairs.tolist() if containment(shelf.shingles(a), shelf.shingles(b)) > share]
-        if edges:
-            yield group, (edges, {book: shelf.node(book) for edge in edges for book in edge})
+    values = list(element[1])
+    [chunk] = _only(_Chunk, values)
+    yield chunk.key, chunk
+    for met in _only(_Pairs, values):
+        shelf = _Shelf({**met.tasks, **dict(enumerate(chunk.tasks, chunk.first))})
+        pairs = np.unique(np.frombuffer(met.books, np.int64).reshape(-1, 2), axis=0).tolist()
+        same = [(a, b) for a, b in pairs if containment(shelf.shingles(a), shelf.shingles(b)) > share]
+        if same:
+            yield (OF_GROUP, chunk.group, 0), _Confirmed(same, {book: shelf.node(book) for book in set(chain(*same))})
 
 
 class _Shelf:
-    """The books of a few chunks, read when they are asked for."""
+    """The books of some splits, by the splits' numbers, read when they are asked for."""
 
-    def __init__(self, chunks: Mapping[int, _Chunk]) -> None:
-        self._chunks = chunks
+    def __init__(self, tasks: Mapping[int, Task]) -> None:
+        self._tasks = tasks
         self.shingles = lru_cache(maxsize=4)(self._shingles)
         self._files = lru_cache(maxsize=8)(self._file)
-        self._tables = lru_cache(maxsize=8)(lambda split: _read_signatures(self._task(split)))
-
-    def _task(self, split: int) -> Task:
-        return self._chunks[split // CHUNK * CHUNK].tasks[split % CHUNK]
+        self._tables = lru_cache(maxsize=8)(lambda split: _read_signatures(tasks[split]))
 
     def _file(self, split: int) -> pa.ipc.RecordBatchFileReader:
-        return pa.ipc.open_file(store.open_read(self._task(split).inputs["shingles"].path))
+        return pa.ipc.open_file(store.open_read(self._tasks[split].inputs["shingles"].path))
 
     def _shingles(self, book: Book) -> Shingles:
         found: Shingles = self._files(book >> 32).get_batch(book & 0xFFFFFFFF)["shingle"].to_numpy()
@@ -171,16 +155,17 @@ class _Shelf:
         return table["characters"][place].as_py(), table["id"][place].as_py()
 
 
-def _connect(
-    element: tuple[int, Iterable[tuple[list[tuple[Book, Book]], dict[Book, Node]]]],
-) -> Iterator[tuple[ChunkKey, tuple[Book, str]]]:
+def _connect(element: tuple[Key, Iterable[_Chunk | _Confirmed]]) -> Iterator[tuple[Key, _Chunk | _Gone]]:
     """For each book that goes, the id of the one that stays: the longest of its cluster, ties by id."""
-    group, confirmed = element
+    (kind, group, _), values = element
+    if kind == OF_CHUNK:
+        yield from ((chunk.key, chunk) for chunk in _only(_Chunk, values))
+        return
     edges: list[tuple[Book, Book]] = []
     nodes: dict[Book, Node] = {}
-    for some, described in confirmed:
-        edges += some
-        nodes |= described
+    for confirmed in _only(_Confirmed, values):
+        edges += confirmed.pairs
+        nodes |= confirmed.nodes
     books = np.array(sorted(nodes), np.int64)
     left, right = np.searchsorted(books, np.array(edges, np.int64).T)
     clusters: dict[int, list[Book]] = {}
@@ -189,18 +174,21 @@ def _connect(
     for cluster_books in clusters.values():
         ranked = sorted(cluster_books, key=lambda b: (-nodes[b][0], nodes[b][1], b))
         for book in ranked[1:]:
-            yield (group, (book >> 32) // CHUNK * CHUNK), (book, nodes[ranked[0]][1])
+            yield (OF_CHUNK, group, (book >> 32) // CHUNK * CHUNK), _Gone(book, nodes[ranked[0]][1])
 
 
-def _publish(element: tuple[ChunkKey, dict[str, Iterable[Any]]]) -> None:
+def _publish(element: tuple[Key, Iterable[_Chunk | _Gone]]) -> None:
     """Write the verdicts of a chunk's splits, each as the output of that split's task."""
-    _, joined = element
-    (chunk,) = joined["chunk"]
-    gone = dict(joined["gone"])
-    for i, task in enumerate(chunk.tasks):
-        number = chunk.first + i << 32
-        kept = [gone.get(number + place) for place in range(len(_read_signatures(task)))]
-        perform(task, partial(_write, kept))
+    values = list(element[1])
+    [chunk] = _only(_Chunk, values)
+    kept = {gone.book: gone.kept for gone in _only(_Gone, values)}
+    for split, task in enumerate(chunk.tasks, chunk.first):
+        books = (split << 32) + np.arange(len(_read_signatures(task)))
+        perform(task, partial(_write, [kept.get(book) for book in books.tolist()]))
+
+
+def _only(kind: type[T], values: Iterable[object]) -> list[T]:
+    return [value for value in values if isinstance(value, kind)]
 
 
 def _write(kept: Sequence[str | None], work: Work) -> None:
@@ -210,38 +198,27 @@ def _write(kept: Sequence[str | None], work: Work) -> None:
     work.counts.update(books=len(kept), removed=sum(one is not None for one in kept))
 
 
-def find(groups: Sequence[Sequence[Task]], name: str, runner: str, options: Sequence[str]) -> None:
+def find(groups: Sequence[Sequence[Task]], name: str, engine: Engine) -> None:
     """Decide which books of each group of splits go, and leave verdicts and a record for each split.
 
     Two books are one if more than the setting `share` of the smaller one's shingles are in the other, and the longer
     has at most `times` as many characters; so are books connected by such pairs.
     """
     chunks = list(_chunks(groups))
-    share, times = (chunks[0].tasks[0].settings[name] for name in ("share", "times"))
-    with job(name, runner, options) as pipeline:
-        keyed = pipeline | "List chunks" >> beam.Create([(chunk.key, chunk) for chunk in chunks])
-        proposed = (
-            pipeline
-            | "List splits" >> beam.Create(chunks)
-            | "Spread" >> beam.Reshuffle()
-            | "Pack bands" >> beam.FlatMap(_pack)
+    task = chunks[0].tasks[0]
+    share, times = task.settings["share"], task.settings["times"]
+    with job(name, chunks, engine, task.out) as listed:
+        _ = (
+            listed
+            | "Pack bands" >> beam.FlatMap(_pack, share, times)
             | "By partition" >> beam.GroupByKey()
             | "Propose" >> beam.FlatMap(_propose, share, times)
-        )
-        met = (
-            {"pairs": proposed, "chunk": keyed}
-            | "By first" >> beam.CoGroupByKey()
+            | "By first" >> beam.GroupByKey()
             | "Send on" >> beam.FlatMap(_send_on)
-        )  # fmt: skip
-        gone = (
-            {"pairs": met, "chunk": keyed}
-            | "By second" >> beam.CoGroupByKey()
+            | "By second" >> beam.GroupByKey()
             | "Confirm" >> beam.FlatMap(_confirm, share)
             | "By group" >> beam.GroupByKey()
             | "Connect" >> beam.FlatMap(_connect)
-        )
-        _ = (
-            {"gone": gone, "chunk": keyed}
-            | "By split" >> beam.CoGroupByKey()
+            | "By chunk" >> beam.GroupByKey()
             | "Write verdicts" >> beam.ParDo(_publish)
         )

@@ -15,31 +15,21 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import suppress
-from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 
 import psutil
 
+from pipelines.engine import Limits
 from pipelines.processes import die_with_parent
 from pipelines.tasks import Failure, Task, execute, write_failure
 
 ATTEMPTS = 3
 STARTS = 20  # a child killed before it held the task says nothing about the task
+START_SECONDS = 300  # for a child to start on a busy machine
 BEGUN = "begun"
 WATCH_SECONDS = 0.1
 
 _context = multiprocessing.get_context("spawn")
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one child may use: one over `memory_mb` MB of resident memory, or longer than `seconds` at a task, is
-    killed.
-    """
-
-    workers: int
-    memory_mb: int
-    seconds: int
 
 
 class _ChildDied(Exception):
@@ -77,7 +67,7 @@ class _Child:
         """Have the child do a task. Raises _ChildDied."""
         memory_bytes = max(limits.memory_mb, task.memory_mb) << 20
         seconds = max(limits.seconds, task.seconds)
-        deadline, begun = time.monotonic() + seconds, False
+        deadline, begun = time.monotonic() + START_SECONDS + seconds, False
         try:
             self._pipe.send((task, attempt))
             while True:
@@ -86,7 +76,7 @@ class _Child:
                     if answer != BEGUN:
                         assert answer is None or isinstance(answer, Failure)
                         return answer
-                    begun = True
+                    begun, deadline = True, time.monotonic() + seconds
                 elif not self._process.is_alive():
                     raise EOFError
                 if self._memory_bytes() > memory_bytes:
@@ -124,7 +114,7 @@ class _Child:
 class Pool:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._threads = ThreadPoolExecutor(limits.workers, thread_name_prefix="child")
+        self._threads = ThreadPoolExecutor(limits.workers or available_cores(), thread_name_prefix="child")
         self._own = threading.local()
         self._children: list[_Child] = []
         self._closed = False
@@ -166,6 +156,11 @@ class Pool:
         for child in self._children:
             if child.alive:
                 child.stop()
+
+
+def available_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def collect(futures: "Iterable[Future[None]]") -> None:

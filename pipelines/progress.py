@@ -44,7 +44,7 @@ class StageState:
         return self.ended > 0
 
     def add(self, record: Record) -> None:
-        if record.run["ended"] < self.started:  # left by an earlier run that was killed
+        if record.ended < self.started:  # left by an earlier run that was killed
             return
         self.done += 1
         self.bytes_done += sum(i.size for role, i in record.inputs.items() if not role.startswith(MODEL))
@@ -208,7 +208,7 @@ class Monitor:
                     if file.endswith(FAILED):
                         state.failed += 1
                     elif file.endswith(".json"):
-                        with suppress(FileNotFoundError):  # compacted since it was listed
+                        with suppress(FileNotFoundError, ValueError):  # compacted since it was listed, or damaged
                             state.add(Record.from_json(store.read_bytes(store.join(folder, file))))
                     self._seen[name].add(file)
             states = list(self.states.values())
@@ -222,7 +222,8 @@ class Monitor:
         pause = POLL_SECONDS
         while not self._stop.wait(pause):
             before = time.monotonic()
-            self.update()
+            with suppress(OSError):  # of a store, for a moment: what it did not show now it shows at the next look
+                self.update()
             pause = max(POLL_SECONDS, 5 * (time.monotonic() - before))  # a slow store is not listed all the time
 
 

@@ -1,24 +1,27 @@
 """A round as a Beam job: digests are cut into hash partitions, decided a partition at a time, and joined into bitmaps.
 
-    groups of splits -> (group, partition) -> decide -> (group, chunk of splits) -> one bitmap for each split
+    chunk of splits -> (group, partition) -> decide -> (group, chunk) -> one bitmap for each split
 
-Only hashes travel, packed: an element is one partition's range of `CHUNK` splits, never a single hash.
+Only hashes travel, packed: an element is one partition's range of `CHUNK` splits, never a single hash. A chunk's tasks
+travel with its first partition, so that the job is one chain.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import apache_beam as beam
 
 from pipelines import store
 from pipelines.deduplicate import Bits, Digest, Keep, Packed, decide, pack, partitions, unpack, write_bitmap
+from pipelines.engine import Engine
 from pipelines.runners import job
 from pipelines.tasks import Task, Work, perform
 
 CHUNK = 32
 Key = tuple[int, int]
+Tasks = tuple[Task, ...]
+Decided = tuple[int, bytes, bytes]  # partition, counts, packed bits
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Chunk:
     group: int
     first: int
     partitions: int
-    tasks: tuple[Task, ...]
+    tasks: Tasks
 
 
 def _chunks(groups: Sequence[Sequence[Task]]) -> Iterator[Chunk]:
@@ -38,25 +41,27 @@ def _chunks(groups: Sequence[Sequence[Task]]) -> Iterator[Chunk]:
             yield Chunk(number, first, partitions(keys), tuple(tasks[first : first + CHUNK]))
 
 
-def _pack(chunk: Chunk) -> Iterator[tuple[Key, tuple[int, bytes, bytes, bytes]]]:
+def _pack(chunk: Chunk) -> Iterator[tuple[Key, tuple[Packed, Tasks]]]:
     digests = [Digest.read(store.read_bytes(task.inputs["digest"].path)) for task in chunk.tasks]
     for partition, packed in pack(chunk.first, digests, chunk.partitions):
-        yield (chunk.group, partition), (packed.first, packed.counts, packed.keys, packed.repeated)
+        yield (chunk.group, partition), (packed, chunk.tasks if partition == 0 else ())
 
 
 def _decide(
-    element: tuple[Key, Iterable[tuple[int, bytes, bytes, bytes]]], keep: Keep
-) -> Iterator[tuple[Key, tuple[int, bytes, bytes]]]:
-    (group, partition), packed = element
-    for first, counts, bits in decide((Packed(*p) for p in packed), keep):
-        yield (group, first), (partition, counts, bits)
+    element: tuple[Key, Iterable[tuple[Packed, Tasks]]], keep: Keep
+) -> Iterator[tuple[Key, tuple[Decided, Tasks]]]:
+    (group, partition), values = element
+    packed = list(values)
+    tasks = {one.first: some for one, some in packed}
+    for first, counts, bits in decide((one for one, _ in packed), keep):
+        yield (group, first), ((partition, counts, bits), tasks[first])
 
 
-def _publish(element: tuple[Key, dict[str, Iterable[Any]]]) -> None:
+def _publish(element: tuple[Key, Iterable[tuple[Decided, Tasks]]]) -> None:
     """Write the bitmaps of a chunk's splits, each as the output of that split's task."""
-    _, joined = element
-    (chunk,) = joined["chunk"]
-    for task, bits in zip(chunk.tasks, unpack(joined["decided"]), strict=True):
+    decided = list(element[1])
+    tasks = next(some for _, some in decided if some)
+    for task, bits in zip(tasks, unpack(one for one, _ in decided), strict=True):
         perform(task, partial(_write, bits))
 
 
@@ -65,22 +70,20 @@ def _write(bits: Bits, work: Work) -> None:
     work.counts.update(keys=len(bits), removed=int(bits.sum()))
 
 
-def do_round(groups: Sequence[Sequence[Task]], name: str, runner: str, options: Sequence[str]) -> None:
+def do_round(groups: Sequence[Sequence[Task]], name: str, engine: Engine) -> None:
     """Decide which keys are removed in each group of splits, and leave a bitmap and a record for each split.
 
     A task's setting `keep` says which occurrence of a repeated key stays, as in `deduplicate.decide`.
     """
     chunks = list(_chunks(groups))
-    keep: Keep = chunks[0].tasks[0].settings["keep"]
-    with job(name, runner, options) as pipeline:
-        decided = (
-            pipeline
-            | "List splits" >> beam.Create(chunks)
-            | "Spread" >> beam.Reshuffle()
+    task = chunks[0].tasks[0]
+    keep: Keep = task.settings["keep"]
+    with job(name, chunks, engine, task.out) as listed:
+        _ = (
+            listed
             | "Pack digests" >> beam.FlatMap(_pack)
             | "By partition" >> beam.GroupByKey()
             | "Decide" >> beam.FlatMap(_decide, keep)
+            | "By split" >> beam.GroupByKey()
+            | "Write bitmaps" >> beam.ParDo(_publish)
         )
-        keyed = pipeline | "List chunks" >> beam.Create([((c.group, c.first), c) for c in chunks])
-        joined = {"decided": decided, "chunk": keyed} | "By split" >> beam.CoGroupByKey()
-        _ = joined | "Write bitmaps" >> beam.ParDo(_publish)

@@ -6,25 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from pipelines.errors import InterruptedRunError, RunError
+from pipelines.engine import Engine
+from pipelines.errors import InterruptedRunError, RunError, UserError
 from pipelines.ledger import Files, Ledger
-from pipelines.pool import Limits, close_pools
+from pipelines.pool import close_pools
 from pipelines.progress import Monitor
 from pipelines.stages import Stage, waves
 from pipelines.tasks import TASKS, Failure, Record, Task, load, total_counts
 
 NAMED_FAILURES = 20
 DISK_FULL = "the disk is full: free some space and run the same command again; finished tasks are kept"
-
-
-@dataclass(frozen=True)
-class Engine:
-    """Where and how tasks run; nothing here changes a byte of the result."""
-
-    limits: Limits
-    runner: str = "direct"
-    options: tuple[str, ...] = ()
-    leave_out_unreadable: bool = False
 
 
 @dataclass
@@ -99,7 +90,7 @@ def _do(stages: Sequence[Stage], todo: Mapping[str, Sequence[Task]], engine: Eng
         from pipelines.runners import do_tasks  # Beam takes seconds to import: a run with nothing to do does without
 
         with _readable_errors():
-            do_tasks(tasks, engine.limits, _job_name(stages), engine.runner, engine.options)
+            do_tasks(tasks, _job_name(stages), engine)
 
 
 def _do_round(stage: Stage, tasks: Sequence[Task], todo: Sequence[Task], engine: Engine) -> None:
@@ -108,7 +99,7 @@ def _do_round(stage: Stage, tasks: Sequence[Task], todo: Sequence[Task], engine:
     missing, by_key = {t.key for t in todo}, {t.key: t for t in tasks}
     groups = [[by_key[k] for k in group if k in by_key] for group in stage.groups if missing.intersection(group)]
     with _readable_errors():
-        load(stage.job)(groups, _job_name([stage]), engine.runner, engine.options)
+        load(stage.job)(groups, _job_name([stage]), engine)
 
 
 def _job_name(stages: Sequence[Stage]) -> str:
@@ -120,6 +111,8 @@ def _readable_errors() -> Iterator[None]:
     """A Beam job dies with pages of traceback; a user needs the line that says why."""
     try:
         yield
+    except (UserError, RunError):
+        raise
     except Exception as error:
         text = str(error)
         if "KeyboardInterrupt" in text:
@@ -154,6 +147,8 @@ def _stop_on(failures: Sequence[Failure], engine: Engine) -> None:
         lines.append(f"... and {len(fatal) - NAMED_FAILURES} more")
     if any(f.kind == "space" for f in fatal):
         advice = DISK_FULL
+    elif any(f.kind == "store" for f in fatal):
+        advice = "a store failed at every attempt: run the same command again; finished tasks are kept"
     elif all(f.kind == "unreadable" for f in fatal):
         advice = "mend or remove these files, or set unreadable_inputs=leave_out, and run the same command again"
     else:

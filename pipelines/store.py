@@ -1,27 +1,43 @@
-"""Files on any store fsspec reaches (local, s3, gs, https), and the one way to publish them.
+"""Files on any store fsspec reaches (local, s3, gs), or on the web, and the one way to publish them.
 
 A file appears whole or not at all: locally by fsync and rename, on an object store by one put of the whole object.
 Listings are always fresh: what another process published a moment ago must be seen.
+Stores' own libraries try again what fails for a moment (s3fs, gcsfs; `web` for https), so nothing here does.
 """
 
+import errno
 import hashlib
+import io
 import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Concatenate, ParamSpec, TypeVar, cast
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from pipelines.errors import UserError
+from pipelines import web
+from pipelines.errors import StoreError, UserError
 
 SCRATCH = ".scratch"
 COPY_BYTES = 4 << 20
+HEAD_BYTES = 1 << 20
+REQUEST_BYTES = 16 << 20  # of one read from an object store
+LOOKERS = 32  # files asked for side by side
+EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}  # of pyproject.toml, by a URL's scheme
+OPTIONS: dict[str, dict[str, Any]] = {"s3": {"max_concurrency": 2}}  # parts of 50 MB that are held in memory
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -39,15 +55,41 @@ class FileInfo:
 
 def filesystem(path: str) -> tuple[Any, str]:
     """The fsspec file system that holds `path`, and the path in its own form."""
+    if web.is_web(path):
+        raise UserError(f"{path}: files on the web can only be read, each by its full address")
+    scheme = fsspec.utils.get_protocol(str(path))
     try:
-        fs, inner = fsspec.core.url_to_fs(str(path), use_listings_cache=False)
-    except (ImportError, ValueError) as error:
+        fs, inner = fsspec.core.url_to_fs(str(path), use_listings_cache=False, **OPTIONS.get(scheme, {}))
+    except ImportError as error:
+        extra = EXTRAS.get(scheme)
+        advice = f"{scheme}:// needs the extra `{extra}`: pip install '.[{extra}]'" if extra else str(error)
+        raise UserError(f"{path}: {advice}") from None
+    except ValueError as error:
         raise UserError(f"{path}: {error}") from None
     return fs, inner
 
 
 def is_local(path: str) -> bool:
-    return isinstance(filesystem(path)[0], LocalFileSystem)
+    return not web.is_web(path) and isinstance(filesystem(path)[0], LocalFileSystem)
+
+
+def _plainly(function: Callable[Concatenate[str, P], R]) -> Callable[Concatenate[str, P], R]:
+    """What a store's library raises, which may be anything, as an OSError of one line that names the file."""
+
+    @wraps(function)
+    def plain(path: str, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(path, *args, **kwargs)
+        except (FileNotFoundError, FileExistsError, UserError, StoreError):
+            raise
+        except Exception as error:
+            full = isinstance(error, OSError) and error.errno in DISK_FULL
+            if full or is_local(path) or web.is_web(path):
+                raise
+            kind = PermissionError if isinstance(error, PermissionError) else StoreError
+            raise kind(f"{path}: {' '.join(str(error).split()) or type(error).__name__}") from error
+
+    return plain
 
 
 def join(folder: str, *names: str) -> str:
@@ -67,8 +109,30 @@ def _file_info(fs: Any, path: str, details: dict[str, Any]) -> FileInfo:
     return FileInfo(fs.unstrip_protocol(path), details["size"], f"{details['size']}:{mark}")
 
 
+@_plainly
+def info(path: str) -> FileInfo:
+    """One file, without a listing. Raises FileNotFoundError."""
+    if web.is_web(path):
+        found = web.details(path)
+        return FileInfo(path, found.size, f"{found.size}:{found.mark}")
+    fs, inner = filesystem(path)
+    return _file_info(fs, inner, fs.info(inner))
+
+
+def infos(paths: Sequence[str]) -> Iterator[FileInfo]:
+    """Many files, in their order, some asked for at a time. Raises FileNotFoundError."""
+    with ThreadPoolExecutor(LOOKERS) as lookers:
+        yield from lookers.map(info, paths)
+
+
+@_plainly
 def glob(pattern: str, folders: bool = False) -> list[FileInfo]:
-    """The files that match, sorted by path; with `folders` the local folders too."""
+    """The files that match, sorted by path; with `folders` the local folders too. On the web, the one of that name."""
+    if web.is_web(pattern):
+        try:
+            return [info(pattern)]
+        except FileNotFoundError:
+            return []
     fs, inner = filesystem(pattern)
     found = fs.glob(inner, detail=True)
     local = isinstance(fs, LocalFileSystem)
@@ -101,6 +165,7 @@ def _folder_info(folder: str) -> FileInfo:
     return FileInfo(folder, size, f"{size}:{listing.hexdigest()[:16]}")
 
 
+@_plainly
 def list_files(folder: str) -> dict[str, int]:
     """Every file below `folder`: its relative path, and its size in bytes. Empty where there is no such folder."""
     fs, inner = filesystem(folder)
@@ -113,31 +178,69 @@ def list_files(folder: str) -> dict[str, int]:
     return {path.removeprefix(prefix): details["size"] for path, details in found.items() if path.startswith(prefix)}
 
 
+@_plainly
 def exists(path: str) -> bool:
-    fs, inner = filesystem(path)
-    return bool(fs.exists(inner))
+    try:
+        info(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
+@_plainly
 def read_bytes(path: str) -> bytes:
+    if web.is_web(path):
+        return web.read_bytes(path)
     fs, inner = filesystem(path)
     return cast(bytes, fs.cat_file(inner))
 
 
+@_plainly
 def open_read(path: str) -> BinaryIO:
+    if web.is_web(path):
+        return io.BufferedReader(web.WebFile(path), COPY_BYTES)
     fs, inner = filesystem(path)
-    return cast(BinaryIO, fs.open(inner, "rb"))
+    return cast(BinaryIO, fs.open(inner, "rb", block_size=COPY_BYTES))
 
 
-def fetch(path: str, size: int | None, target: Path) -> None:
-    """Copy a file from any store to a local one. Raises OSError where other than `size` bytes arrive."""
-    with open_read(path) as remote, target.open("wb") as local:
-        shutil.copyfileobj(remote, local, COPY_BYTES)
-    if size is not None and target.stat().st_size != size:
-        raise OSError(
-            f"{path}: {target.stat().st_size} bytes arrived of {size}: the connection broke, or it has changed"
-        )
+@_plainly
+def fetch(path: str, target: Path, start: int = 0, end: int | None = None, hint: str = "") -> None:
+    """Copy a file from any store to a local one; of a range only its bytes, at their places between holes, and the
+    file's first ones, where formats have their headers.
+
+    Raises StoreError where the file is not the one that `hint` stands for, or is changed meanwhile.
+    """
+    before = info(path)
+    if hint not in ("", before.hint):
+        raise StoreError(f"{path}: it has changed since the run was planned; run the same command again")
+    with target.open("wb") as local:
+        local.truncate(before.size)
+        head = min(start, HEAD_BYTES)
+        for first, last in ((0, head), (max(start, head), before.size if end is None else end)):
+            local.seek(first)
+            for block in _blocks(path, first, last):
+                local.write(block)
+    if info(path).hint != before.hint:
+        raise StoreError(f"{path}: it was changed while it was read; run the same command again")
 
 
+def _blocks(path: str, start: int, end: int) -> Iterator[bytes]:
+    """The bytes of a remote file, in order, by requests of a bounded size."""
+    if web.is_web(path):
+        with web.WebFile(path, end) as remote:
+            remote.seek(start)
+            while block := remote.read(COPY_BYTES):
+                yield block
+        return
+    fs, inner = filesystem(path)
+    for place in range(start, end, REQUEST_BYTES):
+        block = fs.cat_file(inner, start=place, end=min(place + REQUEST_BYTES, end))
+        if len(block) != min(REQUEST_BYTES, end - place):
+            raise StoreError(f"{path}: {len(block)} bytes arrived of {min(REQUEST_BYTES, end - place)}")
+        yield block
+
+
+@_plainly
 def remove(path: str) -> None:
     """Remove a file; one that is gone already is no error."""
     fs, inner = filesystem(path)
@@ -179,7 +282,7 @@ def publish(local: Path, target: str) -> None:
     """Move a finished scratch file to `target` in one atomic step that outlives a power cut."""
     fs, inner = filesystem(target)
     if not isinstance(fs, LocalFileSystem):
-        fs.put_file(str(local), inner)
+        _plainly(lambda _: fs.put_file(str(local), inner))(target)
         return
     with local.open("rb") as file:
         os.fsync(file.fileno())
@@ -189,6 +292,7 @@ def publish(local: Path, target: str) -> None:
     _sync_folder(folder)
 
 
+@_plainly
 def write_bytes(out: str, name: str, data: bytes) -> None:
     """Write a small file below the folder `out` atomically."""
     fs, inner = filesystem(join(out, name))
@@ -201,6 +305,17 @@ def write_bytes(out: str, name: str, data: bytes) -> None:
         publish(path, inner)
 
 
+@_plainly
+def create_bytes(out: str, name: str, data: bytes) -> None:
+    """Write a small file on a store unless there is one: of several writers one succeeds, where the store knows
+    conditional puts.
+    """
+    fs, inner = filesystem(join(out, name))
+    with suppress(FileExistsError):
+        fs.pipe_file(inner, data, mode="create")
+
+
+@_plainly
 def sha256(path: str) -> tuple[str, int]:
     """The sha256 and the size in bytes of a file on any store."""
     digest, size = hashlib.sha256(), 0

@@ -1,5 +1,6 @@
 """A run in words and tables, for people."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,11 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines import store
-from pipelines.config import Config
 from pipelines.errors import UserError
-from pipelines.graph import shard_length
 from pipelines.manifest import MANIFEST, read_manifest
-from pipelines.plan import make_plan
 
 DROPPED = "dropped: "
 READER = "reader: "
@@ -34,7 +32,8 @@ def print_summary(manifest: Mapping[str, Any], out: str) -> None:
     table.add_column("dropped, and what readers passed over", overflow="fold")
     for name, source in manifest["sources"].items():
         counts = _last_text_stage(manifest, name)["counts"]
-        passed = {k: n for k, n in counts.items() if k.startswith((DROPPED, READER)) or (k == "repeated_id" and n)}
+        passed = {k: n for k, n in counts.items() if k.startswith(DROPPED) or (k == "repeated_id" and n)}
+        passed |= _passed_over(manifest, name)
         said = ", ".join(f"{k.removeprefix(DROPPED)} {n:,}" for k, n in sorted(passed.items(), key=lambda kv: -kv[1]))
         numbers = (counts["read"], counts["kept"], source["tokens"], len(source["shards"]))
         table.add_row(name, f"{source['weight']:g} %", *(f"{n:,}" for n in numbers), said)
@@ -44,6 +43,15 @@ def print_summary(manifest: Mapping[str, Any], out: str) -> None:
             console.print(f"truncated: {name} {key}: {reason}", highlight=False, markup=False, soft_wrap=True)
     print_left_out({name: stage.get("left_out", {}) for name, stage in manifest["stages"].items()})
     console.print(f"manifest: {store.join(out, MANIFEST)}", highlight=False, soft_wrap=True)
+
+
+def _passed_over(manifest: Mapping[str, Any], source: str) -> Counter[str]:
+    """What the source's readers counted, in whatever stages they ran."""
+    total: Counter[str] = Counter()
+    for name, stage in manifest["stages"].items():
+        if name.startswith(f"{source}."):
+            total.update({k: n for k, n in stage["counts"].items() if k.startswith(READER)})
+    return total
 
 
 def _last_text_stage(manifest: Mapping[str, Any], source: str) -> Mapping[str, Any]:
@@ -73,44 +81,6 @@ def print_untaken(untaken: list[str]) -> None:
         _console().print(
             f"not taken: {folder}: no source of this run reads {listed}", highlight=False, markup=False, soft_wrap=True
         )
-
-
-def print_plan(config: Config, out: str) -> None:
-    """What a run would do, from listings alone."""
-    plan = make_plan(config)
-    table = Table(title=f"plan for {out}", title_justify="left")
-    for name in (
-        "source",
-        "weight",
-        "files",
-        "bytes",
-        "splits",
-        "stages",
-        "shards",
-        "expected tokens",
-        "last to finish",
-    ):
-        table.add_column(
-            name, justify="left" if name in ("source", "stages", "last to finish") else "right", overflow="fold"
-        )
-    for name, source in config.sources.present():
-        splits = plan.splits[name]
-        size = sum(s.input.size for s in splits)
-        largest = max(splits, key=lambda s: s.input.size)
-        length = shard_length(config, source, splits)
-        table.add_row(
-            name,
-            f"{source.weight} %",
-            f"{len({s.input.path for s in splits}):,}",
-            f"{size / 1e6:,.1f} MB",
-            f"{len(splits):,}",
-            " > ".join([*(link.name for link in source.chain()), "tokens"]),
-            f"{-(-len(splits) // length):,}",
-            f"{size * source.tokens_per_byte / 1e6:,.1f}M",
-            f"{largest.name} ({largest.input.size / 1e6:,.1f} MB)",
-        )
-    _console().print(table)
-    print_untaken(plan.untaken)
 
 
 def inspect_path(path: str, reason: str | None, number: int) -> None:

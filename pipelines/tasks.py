@@ -6,9 +6,7 @@ fingerprint; the record goes last. Two attempts, whoever started them, can there
 the same names, and a rerun skips a task whose record still matches.
 """
 
-import errno
 import importlib
-import json
 import os
 import socket
 import tempfile
@@ -21,14 +19,16 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from pydantic import TypeAdapter
+
 from pipelines import store
 from pipelines.documents import UnreadableInputError
+from pipelines.errors import StoreError
 from pipelines.fingerprint import canonical, code_fingerprint, sha256
 
 TASKS = "tasks"
 FAILED = ".failed.json"
 FINGERPRINT_CHARACTERS = 16
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 MODEL = "model."  # what the roles of models start with
 
 
@@ -100,6 +100,12 @@ class Record:
     truncated: str | None = None
     run: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def ended(self) -> float:
+        """When, in seconds since 1970; 0 if the record does not say."""
+        ended = self.run.get("ended")
+        return ended if isinstance(ended, float) else 0.0
+
     def output(self, role: str) -> Output:
         return next(o for o in self.outputs if o.role == role)
 
@@ -108,10 +114,8 @@ class Record:
 
     @classmethod
     def from_json(cls, data: bytes | str) -> "Record":
-        fields = json.loads(data)
-        inputs = {role: Input(**i) for role, i in fields.pop("inputs").items()}
-        outputs = tuple(Output(**o) for o in fields.pop("outputs"))
-        return cls(**fields, inputs=inputs, outputs=outputs)
+        """Raises ValueError for what is no record."""
+        return _RECORD.validate_json(data)
 
 
 def total_counts(records: Iterable[Record]) -> Counter[str]:
@@ -125,7 +129,7 @@ def total_counts(records: Iterable[Record]) -> Counter[str]:
 @dataclass(frozen=True)
 class Failure:
     """A task that could not be done. Kinds: unreadable (the input), crashed, memory, time, error (ours), space (the
-    disk).
+    disk), store (one that cannot be reached).
     """
 
     stage: str
@@ -141,8 +145,11 @@ class Failure:
 
     @classmethod
     def from_json(cls, data: bytes) -> "Failure":
-        fields = json.loads(data)
-        return cls(**{**fields, "inputs": {role: Input(**i) for role, i in fields["inputs"].items()}})
+        """Raises ValueError for what is no failure."""
+        return _FAILURE.validate_json(data)
+
+
+_RECORD, _FAILURE = TypeAdapter(Record), TypeAdapter(Failure)
 
 
 class Work:
@@ -164,8 +171,8 @@ class Work:
         return self._scratch
 
     def path(self, role: str) -> Path:
-        """The input as a whole local file. One on a remote store is fetched: a model once a machine, others once an
-        attempt.
+        """The input as a local file. One on a remote store is fetched, only the range that is wanted of it: a model
+        once a machine, others once an attempt.
         """
         if role not in self._local:
             source = self.task.inputs[role]
@@ -175,7 +182,7 @@ class Work:
                 self._local[role] = _cached_model(source)
             else:
                 self._local[role] = self._scratch / f"input-{len(self._local)}-{os.path.basename(source.path)}"
-                store.fetch(source.path, source.size if source.end is None else None, self._local[role])
+                store.fetch(source.path, self._local[role], source.start, source.end, source.hint)
         return self._local[role]
 
     @contextmanager
@@ -205,7 +212,7 @@ def _cached_model(source: Input) -> Path:
     if not target.exists():
         target.parent.mkdir(exist_ok=True)
         partial = target.with_suffix(f".{os.getpid()}")
-        store.fetch(source.path, source.size, partial)
+        store.fetch(source.path, partial)
         os.replace(partial, target)
     return target
 
@@ -225,7 +232,7 @@ def _with_contents(task: Task, work: Work) -> Task:
             except FileNotFoundError:
                 raise UnreadableInputError("the file is gone since the run was planned") from None
             except OSError as error:
-                if error.errno in DISK_FULL:  # of a copy of a remote file
+                if not store.is_local(source.path):  # a store that fails, or the disk of a copy: no fault of the file
                     raise
                 raise UnreadableInputError(f"it cannot be read: {error.strerror or error}") from None
             source = replace(source, sha256=content)
@@ -299,10 +306,12 @@ def execute(task: Task, attempt: int = 1) -> Failure | None:
         return perform(task, body, attempt)
     except UnreadableInputError as error:
         return Failure(task.stage, task.key, "unreadable", str(error))
+    except StoreError as error:
+        return Failure(task.stage, task.key, "store", str(error))
     except MemoryError:
         return Failure(task.stage, task.key, "memory", "it ran out of memory")
     except Exception as error:
-        full = isinstance(error, OSError) and error.errno in DISK_FULL
+        full = isinstance(error, OSError) and error.errno in store.DISK_FULL
         kind = "space" if full else "error"
         return Failure(task.stage, task.key, kind, _one_line(error), traceback.format_exc())
 

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from filters.perplexity import percentile_cutoffs
 from pipelines import models, store
 from pipelines.config import Config
+from pipelines.engine import Engine
 from pipelines.errors import UserError
 from pipelines.fingerprint import code_fingerprint, package_versions
 from pipelines.graph import segment_stage, source_stages
@@ -23,7 +24,7 @@ from pipelines.models import LANGUAGE_IDENTIFICATION, PERPLEXITY, Models
 from pipelines.plan import Plan
 from pipelines.progress import Monitor
 from pipelines.readers.mediawiki import describe_file_name
-from pipelines.run import Engine, run_stages
+from pipelines.run import run_stages
 from pipelines.sources.source import Split
 from pipelines.stages import Done, Stage, as_input
 from pipelines.tasks import Output, Record, Task, Work
@@ -37,7 +38,7 @@ MODELS_FOLDER = "models/perplexity"
 def make_models(config: Config, plan: Plan, out: str, engine: Engine, monitor: Monitor) -> None:
     """Make what `models.json` names under `out`/models. Raises UserError where the sources for it are missing."""
     crawl, wikipedia = config.sources.commoncrawl, config.sources.wikipedia
-    if crawl is None:
+    if crawl is None or not crawl.perplexity:
         models.save(out, {}, {}, {})
         return
     if wikipedia is None:

@@ -77,8 +77,7 @@ class DocumentWriter:
 
     def report(self, report: ReadReport) -> None:
         """Add what the reader met apart from documents."""
-        self._work.counts.update({f"reader: {reason}": number for reason, number in report.counts.items()})
-        self._work.truncated = report.truncated
+        add_report(self._work, report)
 
     def _flush(self) -> None:
         if self._waiting:
@@ -109,6 +108,12 @@ class DocumentWriter:
         table = pa.Table.from_pylist(rows, DROPPED_SCHEMA)
         path = self._work.output("dropped", f"dropped/{self._source}", ".parquet")
         pq.write_table(table, path, compression="zstd", compression_level=COMPRESSION_LEVEL)
+
+
+def add_report(work: Work, report: ReadReport) -> None:
+    """Put what a reader met apart from documents into the task's record."""
+    work.counts.update({f"reader: {reason}": number for reason, number in report.counts.items()})
+    work.truncated = report.truncated
 
 
 def _hash(id_: str) -> bytes:

@@ -1,4 +1,6 @@
-"""What all tests share: real data where it is there, no network, and the same random choices in every CI run."""
+"""What all tests share: real data where it is there, no network, the same random choices in every CI run, and one
+undisturbed run to compare with.
+"""
 
 import os
 import socket
@@ -8,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.runs import ROOT, make_models, run_with, succeed, take_part
 
 # A slow machine is no failure, so examples have no deadline; pytest's timeout ends what hangs.
 settings.register_profile("altiplano", deadline=None, derandomize="CI" in os.environ)
@@ -44,3 +46,45 @@ def no_network() -> Any:
     patch.setattr(socket.socket, "connect", local_only)
     yield
     patch.undo()
+
+
+@pytest.fixture(scope="session")
+def whole_sample(tmp_path_factory) -> Path:
+    """The embedded sample: all seven sources."""
+    from pipelines.sample import build_sample
+
+    folder = tmp_path_factory.mktemp("sample") / "whole"
+    build_sample(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sample(whole_sample, tmp_path_factory) -> Path:
+    """A part of the embedded sample that a run does in seconds."""
+    part = tmp_path_factory.mktemp("data")
+    take_part(whole_sample, part)
+    return part
+
+
+@pytest.fixture(scope="session")
+def models(sample, tmp_path_factory) -> list[str]:
+    """Models and tokenizer made once, and the settings that pin them."""
+    return make_models(sample, tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="session")
+def run_arguments(sample, models):
+    """The arguments of a run on the sample with everything pinned; a test adds its own folder."""
+
+    def arguments(out: Path, data: Path = sample, *more: str) -> list[str]:
+        return run_with(models, data, out, *more)
+
+    return arguments
+
+
+@pytest.fixture(scope="session")
+def reference(repository, run_arguments, tmp_path_factory) -> Path:
+    """An undisturbed run."""
+    out = tmp_path_factory.mktemp("reference")
+    succeed(repository, *run_arguments(out), "--workers", "2")
+    return out

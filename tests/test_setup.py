@@ -10,7 +10,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-TARGETS = {"help", "setup", "demo", "models", "shards", "verify", "train", "bench", "test", "lint"}
+TARGETS = {
+    "help",
+    "setup",
+    "spark",
+    "image",
+    "demo",
+    "models",
+    "shards",
+    "verify",
+    "train",
+    "bench",
+    "test",
+    "lint",
+    "fuzz",
+}
 
 
 def make(repository: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -17,103 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from filters.perplexity import load_language_scorer
-from pipelines.sample import build_sample
-
-SETTINGS = [
-    *(f"{source}=null" for source in ("c4", "github", "books", "arxiv", "stackexchange")),
-    "commoncrawl.weight=93.71",
-    "wikipedia.weight=6.29",
-    "models.pieces=2000",
-    "tokenizer.pieces=1500",
-    "tokenizer.sample_bytes=1000000",
-    "wikipedia.split_bytes=150000",
-    "shards.tokens=200000",
-]
-
-
-def command(repository: Path, *arguments: str, timeout: float = 240) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", *arguments], cwd=repository, capture_output=True, text=True, timeout=timeout, check=False
-    )
-
-
-def succeed(repository: Path, *arguments: str) -> str:
-    done = command(repository, *arguments)
-    assert done.returncode == 0, done.stderr
-    return done.stdout + done.stderr
-
-
-def files(out: Path) -> dict[str, bytes]:
-    """What a run promises the bytes of: everything but its records."""
-    kept = (
-        p
-        for p in sorted(out.rglob("*"))
-        if p.is_file() and p.relative_to(out).parts[0] not in ("tasks", "report", "models")
-    )
-    return {str(p.relative_to(out)): p.read_bytes() for p in kept}
-
-
-@pytest.fixture(scope="session")
-def sample(tmp_path_factory) -> Path:
-    """A part of the embedded sample: a few of its WET files, the broken ones, and both dumps."""
-    whole, part = tmp_path_factory.mktemp("sample") / "whole", tmp_path_factory.mktemp("data")
-    build_sample(whole)
-    shutil.copytree(whole / "wikipedia", part / "wikipedia")
-    (part / "web").mkdir()
-    for name in ("00000", "00001", "truncated", "empty"):
-        shutil.copy(whole / "web" / f"CC-MAIN-SAMPLE-{name}.warc.wet.gz", part / "web")
-    return part
-
-
-@pytest.fixture(scope="session")
-def models(repository, sample, tmp_path_factory) -> list[str]:
-    """Models and tokenizer made once, and the settings that pin them."""
-    out = tmp_path_factory.mktemp("models")
-    base = ["--config", "configs/demo.yaml", "--out", str(out), f"data={sample}", *SETTINGS]
-    succeed(repository, "pipelines", "models", *base)
-    succeed(repository, "pipelines", "run", "--until", "text", *base)
-    tokenizer = out / "models" / "tokenizer.model"
-    weights = [
-        "--weights",
-        "commoncrawl=93.71",
-        "--weights",
-        "wikipedia=6.29",
-        "--pieces",
-        "1500",
-        "--sample-bytes",
-        "1000000",
-    ]
-    succeed(repository, "tokenizer", "train", "--text", str(out / "text"), "--out", str(tokenizer), *weights)
-    return [f"models.folder={out / 'models'}", f"tokenizer.path={tokenizer}"]
-
-
-@pytest.fixture(scope="session")
-def run_arguments(sample, models):
-    """The arguments of a run on the sample with everything pinned; a test adds its own folder."""
-
-    def arguments(out: Path, data: Path = sample, *more: str) -> list[str]:
-        return [
-            "pipelines",
-            "run",
-            "--config",
-            "configs/demo.yaml",
-            "--out",
-            str(out),
-            f"data={data}",
-            *SETTINGS,
-            *models,
-            *more,
-        ]
-
-    return arguments
-
-
-@pytest.fixture(scope="session")
-def reference(repository, run_arguments, tmp_path_factory) -> Path:
-    """An undisturbed run."""
-    out = tmp_path_factory.mktemp("reference")
-    succeed(repository, *run_arguments(out), "--workers", "2")
-    return out
+from tests.runs import SETTINGS, command, files, succeed
 
 
 def test_a_run_keeps_and_drops_with_reasons_and_its_shards_are_as_the_manifest_says(repository, reference):
@@ -249,7 +153,8 @@ def test_inspect_shows_what_was_dropped_and_why_and_what_is_in_a_file(repository
 def test_plan_says_what_a_run_would_do(repository, sample, tmp_path):
     arguments = ["--config", "configs/demo.yaml", "--out", str(tmp_path / "out"), f"data={sample}", *SETTINGS]
     said = succeed(repository, "pipelines", "plan", *arguments)
-    assert "digest > lines > clean" in said
+    assert all(f"commoncrawl.{stage}" in said for stage in ("digest", "lines", "clean", "tokens"))
+    assert "last to finish: " in said
     assert not (tmp_path / "out").exists()
 
 
@@ -366,7 +271,7 @@ def test_real_pages_and_dumps_are_taken_and_what_cannot_be_taken_is_named(
     said = succeed(repository, *run_arguments(tmp_path, shared_data, *overrides))
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     crawl = manifest["stages"]["commoncrawl.clean"]
-    assert crawl["counts"]["read"] == 767  # 766 real pages and one capture
+    assert crawl["counts"]["read"] == 791  # 766 real pages of WET files, and what WARC files have
     assert crawl["counts"]["dropped: language"] > 300  # German, Spanish, French...
     assert crawl["counts"]["kept"] > 50
     kept = pq.read_table(tmp_path / "text" / "commoncrawl")
@@ -375,13 +280,9 @@ def test_real_pages_and_dumps_are_taken_and_what_cannot_be_taken_is_named(
     reasons = set(dropped["dropped"].to_pylist())
     assert {"language", "language_score", "too_short"} <= reasons
     left_out = manifest["stages"]["commoncrawl.digest"]["left_out"]
-    for name in (
-        "dolma__sample-0000.warc.gz",
-        "warcio__example-bad.warc.gz.bad",
-        "whirlwind-python__whirlwind.warc.gz",
-    ):
-        assert "WARC" in left_out[f"sample__{name}"]
-        assert name in said
+    names = ("cc_net__sample.warc.txt", "warcio__example-trunc.warc", "warcio__example-wrong-chunks.warc.gz")
+    assert left_out.keys() == {f"sample__{name}" for name in names}
+    assert all(name in said for name in names)
     wiki = pq.read_table(tmp_path / "text" / "wikipedia")
     languages = {dict(m)["language"] for m in wiki["metadata"].to_pylist()}
     assert {
@@ -445,7 +346,7 @@ def test_monsters_are_counted_and_no_process_passes_the_memory_limit(repository,
     stages = json.loads((out / "manifest.json").read_text())["stages"]
     crawl, wiki = stages["commoncrawl.clean"]["counts"], stages["wikipedia.clean"]["counts"]
     assert crawl["dropped: too_large"] == 1
-    assert any(reason.startswith("reader: wet: ") for reason in crawl)
+    assert any(reason.startswith("reader: warc: ") for reason in crawl)
     assert wiki["dropped: too_large"] == 1
 
 

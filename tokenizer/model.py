@@ -35,9 +35,12 @@ class Model:
         processor = sentencepiece.SentencePieceProcessor()
         try:
             processor.LoadFromSerializedProto(data)
-        except RuntimeError:
+            for id_ in range(processor.GetPieceSize()):
+                processor.IdToPiece(id_)
+            model_type = _model_type(data)
+        except (RuntimeError, UnicodeDecodeError, IndexError):
             raise ValueError(f"{path}: not a SentencePiece model, or a damaged one") from None
-        if _model_type(data) != BPE or not processor.IsByte(processor.PieceToId(NEWLINE)):
+        if model_type != BPE or not processor.IsByte(processor.PieceToId(NEWLINE)):
             raise ValueError(f"{path}: only SentencePiece BPE models with byte fallback can be used")
         if processor.Normalize("  \uff21  \ufb01 ") != f"{MARK * 3}\uff21{MARK * 2}\ufb01{MARK}":
             raise ValueError(

@@ -49,7 +49,7 @@ def _parquet(file: TextFile) -> Iterator[pq.ParquetFile]:
             if missing := {"id", "text"} - set(parquet.schema_arrow.names):
                 raise pa.ArrowInvalid(f"it has no column {' and no column '.join(sorted(missing))}")
             yield parquet
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             reason = str(error).partition("\n")[0].rstrip(".")
             raise ValueError(f"{_name(file)}: not a Parquet file of clean text, or a damaged one ({reason})") from None
 

@@ -4,6 +4,7 @@ Each part's settings are defined beside what they set; here they are read togeth
 starts.
 """
 
+import reprlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,6 +17,9 @@ from trainer.data import DataConfig
 from trainer.errors import ConfigError
 from trainer.model import ModelConfig
 from trainer.optimizer import OptimizerConfig
+
+_SHOWN = reprlib.Repr()  # of what was given: a few lines of YAML with anchors hold a list of any size
+_SHOWN.maxlevel, _SHOWN.maxstring, _SHOWN.maxother = 2, 200, 200
 
 MODELS = Path(__file__).parent.parent / "configs" / "models"
 
@@ -101,8 +105,8 @@ def _parse(text: str, where: str) -> Any:
     except MarkedYAMLError as error:
         line = f" (line {error.problem_mark.line + 1})" if error.problem_mark else ""
         raise ConfigError(f"{where}: not valid YAML: {str(error.problem).splitlines()[0]}{line}") from None
-    except YAMLError as error:
-        raise ConfigError(f"{where}: not valid YAML: {str(error).splitlines()[0]}") from None
+    except (YAMLError, ValueError, RecursionError) as error:  # a date with a 13th month is a ValueError
+        raise ConfigError(f"{where}: not valid YAML: {' '.join(str(error).split())}") from None
 
 
 def _set(settings: dict[str, Any], name: str, value: object) -> None:
@@ -128,4 +132,4 @@ def _explain(error: Any) -> str:
     message = message[0].lower() + message[1:]
     if error["type"] == "value_error":
         return f"{name}: {message}" if name else message
-    return f"{name}: {error['input']!r}: {message}"
+    return f"{name}: {_SHOWN.repr(error['input'])}: {message}"

@@ -115,8 +115,8 @@ def read_manifest(location: str) -> Manifest:
         raw: bytes = filesystem.cat_file(path)
     except FileNotFoundError:
         raise ConfigError(f"{location}: no manifest here (a run writes manifest.json last, when it is whole)") from None
-    except (OSError, ValueError, ImportError) as error:
-        raise ConfigError(f"{location}: cannot be read: {error}") from None
+    except Exception as error:  # a store's library raises what it likes
+        raise ConfigError(f"{location}: cannot be read: {' '.join(str(error).split())}") from None
     try:
         content = _Content.model_validate_json(raw)
         units_of({name: source.weight for name, source in content.sources.items()})

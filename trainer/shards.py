@@ -54,7 +54,9 @@ def read_row_group(manifest: Manifest, row_group: RowGroup) -> TokenArray:
             column = parquet.read_row_group(row_group.number, columns=["tokens"])["tokens"]
     except FileNotFoundError:
         raise TrainerError(f"{shard.path}: the manifest names this shard, but it is not there") from None
-    except (OSError, pa.ArrowException, KeyError) as error:
+    except TrainerError:
+        raise
+    except Exception as error:  # a store's library raises what it likes
         raise TrainerError(f"{shard.path}: cannot be read: {' '.join(str(error).split())}") from None
     if column.type not in (pa.list_(pa.uint16()), pa.list_(pa.uint32())) or column.null_count:
         raise TrainerError(f"{shard.path}: column `tokens` is {column.type}, not lists of uint16 or uint32")

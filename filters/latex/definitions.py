@@ -3,16 +3,15 @@
 What is not well-formed is left as it is: the command is written, and reading goes on behind it.
 """
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from filters.latex.conditionals import flag
 from filters.latex.interpreter import Interpreter
 from filters.latex.lexer import Frozen
-from filters.latex.macros import MAX_PARAMETERS, Macro, parameter_pattern
+from filters.latex.macros import MAX_PARAMETERS, Macro, Optional, parameter_pattern, substituted
 from filters.latex.names import STRUCTURE_ENVIRONMENTS, UNDEFINED
 
-_NO_VALUE = Frozen("-NoValue-")
+_NO_VALUE, _TRUE, _FALSE = map(Frozen, ("-NoValue-", "-BooleanTrue-", "-BooleanFalse-"))
 
 
 def _name(tex: Interpreter) -> str | None:
@@ -42,8 +41,12 @@ def newcommand(tex: Interpreter, command: str) -> None:
     if "provide" in command and tex.is_known(name):
         tex.drop_line()
         return
-    macro = Macro(tuple(body), (), ((),) * count, None if default is None else tuple(default))
-    tex.assign(name, macro)
+    tex.assign(name, _macro(body, count, default))
+
+
+def _macro(body: Sequence[str], count: int, default: Sequence[str] | None = None) -> Macro:
+    """With `count` parameters, as LaTeX gives them: the first has a default where it is optional."""
+    return Macro(tuple(body), (), ((),) * count, () if default is None else (Optional(tuple(default)),))
 
 
 def define(tex: Interpreter, command: str) -> None:
@@ -136,48 +139,83 @@ def math_operator(tex: Interpreter, command: str) -> None:
 
 
 def paired_delimiter(tex: Interpreter, command: str) -> None:
-    """mathtools: \\abs{x}, \\abs*{x}, \\abs[\\big]{x}."""
+    """mathtools: \\abs{x}, \\abs*{x}, \\abs[\\big]{x}; the X form says itself what stands between its delimiters."""
     mark = tex.mark()
     name = _name(tex)
-    left = tex.argument() if name else None
+    count = (_count(tex.optional()) if command.endswith("X") else 1) if name else None
+    left = tex.argument() if count else None
     right = tex.argument() if left is not None else None
-    if name is None or left is None or right is None:
+    body = (tex.argument() if command.endswith("X") else ["#1"]) if right is not None else None
+    if name is None or not count or count == MAX_PARAMETERS or left is None or right is None or body is None:
         tex.leave(command, mark)
         return
     starred, plain = f"{name} starred", f"{name} plain"  # no file can write a name with a blank
-    tex.assign(starred, Macro(("\\left", *left, "#1", "\\right", *right), (), ((),)))
-    tex.assign(plain, Macro(("#1", *left, "#2", "#1", *right), (), ((), ()), ()))
-    tex.assign(name, Macro(("\\@ifstar", "{", starred, "}", "{", plain, "}")))
+    stretched = ["\\middle" if token == "\\delimsize" else token for token in body]
+    moved = substituted(body, [[f"#{number + 2}"] for number in range(count)])
+    sized = ["#1" if token == "\\delimsize" else token for token in moved]
+    tex.assign(starred, _macro(["\\left", *left, *stretched, "\\right", *right], count))
+    tex.assign(plain, _macro(["#1", *left, *sized, "#1", *right], count + 1, ()))
+    tex.assign(name, _macro(["\\@ifstar", "{", starred, "}", "{", plain, "}"], 0))
 
 
 def document_command(tex: Interpreter, command: str) -> None:
-    """xparse: mandatory arguments, the first one optional or not."""
+    """xparse: stars, arguments in braces, brackets or other pairs, with defaults or without."""
     mark = tex.mark()
     name = _name(tex)
     given = tex.argument() if name else None
     body = tex.argument() if given is not None else None
-    specification = re.sub(r"[+\s]", "", "".join(given or ()))
-    match = re.fullmatch(r"(o|O\{?([^{}]*)\}?)?(m*)", specification)
-    if name is None or body is None or match is None:
+    forms = None if given is None else _forms(given)
+    if name is None or body is None or forms is None or len(forms) > MAX_PARAMETERS:
         tex.leave(command, mark)
         return
-    default = None if match[1] is None else (_NO_VALUE,) if match[1] == "o" else tuple(filter(None, (match[2],)))
-    count = len(match[3]) + (match[1] is not None)
     if "Provide" not in command or not tex.is_known(name):
-        tex.assign(name, Macro(tuple(body), (), ((),) * count, default))
+        tex.assign(name, Macro(tuple(body), (), ((),) * len(forms), tuple(forms)))
 
 
-def no_value(tex: Interpreter, command: str) -> None:
+def _forms(specification: Sequence[str]) -> list[Optional | None] | None:
+    """The parameters of an xparse specification; None where one is of a kind that is not known here."""
+    single = iter([c for token in specification for c in ((token,) if token[0] == "\\" else token)])
+    forms: list[Optional | None] = []
+    for kind in single:
+        if kind in "+!" or kind.isspace():
+            continue
+        if kind == "m":
+            forms.append(None)
+        elif kind in "st":
+            forms.append(Optional((_FALSE,), "*" if kind == "s" else next(single, ""), "", (_TRUE,)))
+        elif kind in "oOgGdDrR":
+            pair = {"o": "[]", "g": "{}"}.get(kind.lower()) or (next(single, ""), next(single, ""))
+            forms.append(Optional(_default(single) if kind.isupper() else (_NO_VALUE,), pair[0], pair[1]))
+        else:
+            return None
+    return forms
+
+
+def _default(specification: Iterator[str]) -> tuple[str, ...]:
+    """The group that comes next."""
+    tokens: list[str] = []
+    depth = 0
+    for token in specification:
+        depth += (token == "{") - (token == "}")
+        tokens.append(token)
+        if not depth:
+            break
+    return tuple(tokens[1:-1])
+
+
+def if_value(tex: Interpreter, command: str) -> None:
+    """\\IfNoValueTF, \\IfValueTF, \\IfBooleanTF: of what an xparse argument was."""
     mark = tex.mark()
     value = tex.argument()
-    branches = [tex.argument() for _ in range(2 if command.endswith("TF") else 1)]
+    both = command.endswith("TF")
+    branches = [tex.argument() for _ in range(2 if both else 1)]
     if value is None or None in branches:
         tex.leave(command, mark)
         return
-    missing = value == [_NO_VALUE]
-    if command.endswith("TF"):
-        tex.push((branches[0] if missing == command.startswith("\\IfNo") else branches[1]) or ())
-    elif (missing == command.startswith("\\IfNo")) == command.endswith("T"):
+    holds = value == [_TRUE] if "Boolean" in command else (value == [_NO_VALUE]) == command.startswith("\\IfNo")
+    if both:
+        tex.push(branches[not holds] or ())
+    elif holds == command.endswith("T"):
         tex.push(branches[0] or ())
 
 
@@ -198,11 +236,7 @@ def newenvironment(tex: Interpreter, command: str) -> None:
     elif "\\comment" in begin:
         tex.reading.comments.add(name)
     elif name not in STRUCTURE_ENVIRONMENTS and not (file is not None and file.package):
-        parameters = ((),) * count
-        tex.environments[name] = (
-            Macro(tuple(begin), (), parameters, None if default is None else tuple(default)),
-            tuple(end),
-        )
+        tex.environments[name] = (_macro(begin, count, default), tuple(end))
     tex.drop_line()
 
 

@@ -28,12 +28,12 @@ from filters.latex.definitions import (
     define,
     document_command,
     futurelet,
+    if_value,
     let,
     math_operator,
     newcommand,
     newenvironment,
     newif,
-    no_value,
     paired_delimiter,
     prefix,
 )
@@ -102,10 +102,11 @@ _EXECUTED: dict[str, Handler] = dict.fromkeys(CONDITIONALS, undecided) | _regist
         let: "let",
         prefix: "global long outer protected",
         math_operator: "DeclareMathOperator",
-        paired_delimiter: "DeclarePairedDelimiter",
+        paired_delimiter: "DeclarePairedDelimiter DeclarePairedDelimiterX",
         document_command: """NewDocumentCommand RenewDocumentCommand ProvideDocumentCommand DeclareDocumentCommand
                               NewExpandableDocumentCommand""",
-        no_value: "IfNoValueTF IfNoValueT IfNoValueF IfValueTF IfValueT IfValueF",
+        if_value: """IfNoValueTF IfNoValueT IfNoValueF IfValueTF IfValueT IfValueF IfBooleanTF IfBooleanT
+                    IfBooleanF""",
         newenvironment: "newenvironment renewenvironment",
         newif: "newif",
         if_constant: "iftrue iffalse",

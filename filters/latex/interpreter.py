@@ -12,7 +12,7 @@ from itertools import groupby
 
 from filters.latex.lexer import Lexer, Reading, Verbatim
 from filters.latex.macros import Macro, halved, replacement_length, substituted
-from filters.latex.names import CONDITIONALS, MACHINERY, STANDARD, TEXT_BOXES, UNDEFINED
+from filters.latex.names import CONDITIONALS, MACHINERY, STANDARD, SYMBOLS, TEXT_BOXES, UNDEFINED
 from filters.latex.reading import MAX_HEIGHT, UNLIMITED, USE_TOKENS, Mark, Reader, RunawayError, SpentError
 
 __all__ = ["Budget", "Expanded", "Handler", "Interpreter", "merged"]
@@ -259,10 +259,12 @@ class Interpreter(Reader):
         if macro.prefix and not self._follows(macro.prefix):
             return None
         arguments: list[list[str]] = []
+        argument: list[str] | None
         for number, delimiter in enumerate(macro.delimiters):
-            if number == 0 and macro.default is not None:
-                given = self.optional()
-                argument: list[str] | None = list(macro.default) if given is None else given
+            form = macro.optional[number] if number < len(macro.optional) else None
+            if form is not None:
+                given = self.optional(form.opening, form.closing)
+                argument = list(form.default) if given is None else given if form.closing else list(form.given)
             else:
                 argument = self.delimited(delimiter) if delimiter else self.argument()
             if argument is None:
@@ -307,8 +309,11 @@ class Interpreter(Reader):
 
     def assign(self, name: str, macro: Macro | None, everywhere: bool = False) -> None:
         """Define `name`, in this group only, or take its definition away."""
-        package = (file := self.file()) is not None and file.package
-        if name in self.protected or (package and name in STANDARD):
+        file = self.file()
+        package = file.name if file is not None and file.package else ""
+        if name in self.protected:
+            return
+        if package and name in STANDARD and (name not in SYMBOLS or package.endswith(".cls")):
             return
         if macro is not None and package:
             macro = replace(macro, package=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from filters.latex.lexer import Frozen
 
-__all__ = ["MAX_PARAMETERS", "Macro", "halved", "parameter_pattern", "replacement_length", "substituted"]
+__all__ = ["MAX_PARAMETERS", "Macro", "Optional", "halved", "parameter_pattern", "replacement_length", "substituted"]
 
 MAX_PARAMETERS = 9
 _PARAMETER = re.compile(r"#[1-9]")
@@ -14,25 +14,38 @@ _PARAMETER = re.compile(r"#[1-9]")
 Delimiter = tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Optional:
+    """A parameter that may be left out: it stands between `opening` and `closing`, or else is `default`.
+
+    Without a `closing` the opening alone is looked for, such as a star, and stands for the argument `given`.
+    """
+
+    default: tuple[str, ...]
+    opening: str = "["
+    closing: str = "]"
+    given: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class Macro:
     """`prefix` must follow the name; `delimiters` has for each parameter the tokens that end it, none for LaTeX's.
 
-    `default` is the first parameter's where it is optional, in brackets. `alias` stands for a control sequence that
-    is no macro, after \\let. `package`: defined in a class or package, whose macros may be machinery and no text.
+    `optional` has the first parameters' forms, None for one that is mandatory. `alias` stands for a control sequence
+    that is no macro, after \\let. `package`: defined in a class or package, whose macros may be machinery and no text.
     """
 
     body: tuple[str, ...] = ()
     prefix: Delimiter = ()
     delimiters: tuple[Delimiter, ...] = ()
-    default: tuple[str, ...] | None = None
+    optional: tuple[Optional | None, ...] = ()
     alias: str | None = None
     package: bool = False
 
     def same(self, other: "Macro") -> bool:
         """Whether \\ifx finds both equal."""
-        return (self.body, self.prefix, self.delimiters, self.default, self.alias) == (
-            (other.body, other.prefix, other.delimiters, other.default, other.alias)
+        return (self.body, self.prefix, self.delimiters, self.optional, self.alias) == (
+            (other.body, other.prefix, other.delimiters, other.optional, other.alias)
         )
 
 

@@ -56,8 +56,15 @@ BARE_ARGUMENTS = {
     """), 2),
 }  # fmt: skip
 
+# Letters, accents, alphabets and symbols: a package that defines one of these again gives it another meaning.
+SYMBOLS = _commands("""
+    frac sqrt sum prod int lim log sin cos mathrm mathbf mathit mathsf mathtt mathcal mathbb mathfrak mathscr
+    boldsymbol overline underline hat tilde bar vec dot ddot widehat widetilde ldots dots cdots ss ae AE oe OE aa AA
+    o O l L i j S P copyright pounds dag ddag c b d t u v H k r
+""")  # fmt: skip
+
 # What LaTeX or a usual package defines: a class that defines one of these again changes how it looks.
-STANDARD = _commands("""
+STANDARD = SYMBOLS | _commands("""
     begin end document title author date thanks and maketitle abstract part chapter section subsection subsubsection
     paragraph subparagraph appendix tableofcontents listoffigures listoftables caption label ref pageref eqref cite
     citep citet citealt citealp citeauthor citeyear citeyearpar citetext nocite bibitem newblock bibliography
@@ -67,13 +74,10 @@ STANDARD = _commands("""
     includegraphics input include usepackage centering raggedright raggedleft noindent indent par newline newpage
     clearpage cleardoublepage pagebreak linebreak nopagebreak nolinebreak hspace vspace hfill vfill smallskip
     medskip bigskip quad qquad hline cline multicolumn multirow toprule midrule bottomrule tabularnewline addlinespace
-    left right middle big Big bigg Bigg frac sqrt sum prod int lim log sin cos mathrm mathbf mathit mathsf mathtt
-    mathcal mathbb mathfrak mathscr boldsymbol text mbox hbox fbox parbox makebox framebox ensuremath overline
-    underline hat tilde bar vec dot ddot widehat widetilde index glossary printindex today verb markboth markright
-    pagestyle thispagestyle pagenumbering onecolumn twocolumn setlength addtolength setcounter addtocounter
-    stepcounter refstepcounter newtheorem qed qedhere cref Cref autoref textcolor color definecolor rule ldots dots
-    cdots LaTeX TeX BibTeX ss ae AE oe OE aa AA o O l L i j S P copyright pounds dag ddag c b d t u v H k r
-    string relax protect space title affil affiliation keywords
+    left right middle big Big bigg Bigg text mbox hbox fbox parbox makebox framebox ensuremath index glossary
+    printindex today verb markboth markright pagestyle thispagestyle pagenumbering onecolumn twocolumn setlength
+    addtolength setcounter addtocounter stepcounter refstepcounter newtheorem qed qedhere cref Cref autoref textcolor
+    color definecolor rule LaTeX TeX BibTeX string relax protect space affil affiliation keywords
 """)  # fmt: skip
 
 # Words of TeX that do things instead of printing: a class's macro that holds one is no text.

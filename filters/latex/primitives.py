@@ -205,4 +205,4 @@ def xspace(tex: Interpreter, command: str) -> None:
         return
     first = token if token[0] == "\\" else token[0]
     if first not in _NO_SPACE_BEFORE and not first.isspace():
-        tex.emit(" ")
+        tex.emit("\n" if tex.line_ended else " ")

@@ -39,6 +39,7 @@ class Reader:
         self.stack: list[Lexer | Tokens] = []
         self.steps = 0
         self.limit = self.total = tokens
+        self.line_ended = False  # behind the last macro that a file used
 
     def refuse(self) -> Exception:
         """The error for a use, or outside of one a document, that asks for too much."""
@@ -120,7 +121,10 @@ class Reader:
         """Skip the blanks behind a control word, unless it was the last of what a macro stood for."""
         top = self.stack[-1] if self.stack else None
         if (name[1:2].isalpha() or name[1:2] == "@") and not (type(top) is Tokens and top.position >= len(top.tokens)):
+            start = top.position if top else 0
             self.skip_blanks()
+            if type(top) is Lexer:
+                self.line_ended = "\n" in top.source[start : top.position]
 
     def peek(self) -> str | None:
         token = self.next()
@@ -163,12 +167,12 @@ class Reader:
             tokens.append(token)
         return None
 
-    def optional(self) -> list[str] | None:
-        """An argument in brackets, or None where none stands."""
+    def optional(self, opening: str = "[", closing: str = "]") -> list[str] | None:
+        """An argument in brackets, or None where none stands; without a `closing` an empty one for the opening."""
         mark = self.mark()
         self.skip_blanks()
-        if self.character() == "[":
-            found = self.delimited(("]",))
+        if self.character() == opening:
+            found = (self.group() if closing == "}" else self.delimited((closing,))) if closing else []
             if found is not None:
                 return found
         self.reset(mark)
@@ -176,12 +180,7 @@ class Reader:
 
     def star(self) -> bool:
         """Whether a star follows; it is read."""
-        mark = self.mark()
-        self.skip_blanks()
-        if self.character() == "*":
-            return True
-        self.reset(mark)
-        return False
+        return self.optional("*", "") is not None
 
     def text(self) -> str | None:
         """A braced argument as a string: a file's name, an environment's."""

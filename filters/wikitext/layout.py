@@ -47,6 +47,7 @@ _EMPTY_BRACKETS = re.compile(rf" ?[(（](?:[ ,;:./–—-]{{0,10}}{HOLE}){{1,10}
 _HOLE_AFTER_OPENER = re.compile(rf"(?<=[(（\[]) ?{HOLE}[ ,;:{HOLE}]{{0,20}}")
 _HOLE_BEFORE_CLOSER = re.compile(rf"[ ,;:]{{0,3}}{HOLE} ?(?=[)）\]])")
 _HOLE_BEFORE_STOP = re.compile(rf"[ ,;:]{{0,3}}{HOLE} ?(?=\.(?:\s|\Z))")
+_HOLE_BETWEEN_COMMAS = re.compile(rf"[,;] ?{HOLE} ?(?=[,;])")
 _HOLE_BEFORE_MARK = re.compile(rf" ?{HOLE} ?(?=[.,;:!?\n]|\Z)")
 
 
@@ -231,6 +232,7 @@ def _without_holes(text: str) -> str:
     text = _HOLE_AFTER_OPENER.sub("", text)
     text = _HOLE_BEFORE_CLOSER.sub("", text)
     text = _HOLE_BEFORE_STOP.sub("", text)
+    text = _HOLE_BETWEEN_COMMAS.sub("", text)
     text = _HOLE_BEFORE_MARK.sub("", text)
     return text.replace(HOLE, "")
 

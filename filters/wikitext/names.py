@@ -13,7 +13,7 @@ FILE_NAMESPACES = _words("""
     imagem multimédia multimídia fișier fişier imagine файл изображение медия изображения медіа зображення медиа
     датотека слика медији минијатура mediafile tiedosto kuva dosya resim ファイル 画像 メディア 文件 檔案 图像 圖像
     档案 媒体文件 媒體檔案 파일 그림 tập_tin hình ملف صورة پرونده تصویر קובץ תמונה चित्र ไฟล์ berkas gambar fitxategi
-    irudi súbor attēls vaizdas pilt αρχείο εικόνα պատկեր სურათი şəkil mynd
+    irudi súbor attēls vaizdas pilt αρχείο εικόνα պատկեր სურათი şəkil mynd картинка
 """)
 CATEGORY_NAMESPACES = _words("""
     category categoria kategorie kategori categoría catégorie kategorija kategória kategoria kategoría categorie
@@ -53,6 +53,7 @@ NOT_TEXT = re.compile(
     |metadat|population|populat|statisti|appendix
     |ouvrage|zdroj|citac|forrás|hivatkoz|källa|kilde|\bbron\b|źród|przypis|fonte|источник|сноск|примечан|книга|джерел|посиланн
     |извор|наведи|\bvir\b|navedi|出典|来源|來源|脚注|註|citat|литература|imdb|youtube|twitter|gutenberg|librivox|isfdb|dmoz
+    |jegyzet|megj\b|nedostaje|\bizvor|dodaj|fakt/dne
     |worldcat|allmusic|discogs|viaf|\bgnd\b|dnb|geonames|osm|google|normdat|authority|autorit|persondata|chart|graph|bar\b
     """,
     re.VERBOSE,

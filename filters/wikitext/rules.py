@@ -117,8 +117,9 @@ def inline_quote(template: Template, page: Page) -> str:
 
 
 def foreign(template: Template, page: Page) -> str:
-    """`{{lang|de|Text}}`: the words, whichever argument they stand in."""
-    return template.first_named(("text", "texte", "texto", "testo", "текст")) or argument(2)(template, page)
+    """`{{lang|de|Text}}`: the words, whichever argument they stand in; `{{lang|de}}` only marks a link's language."""
+    words = template.first_named(("text", "texte", "texto", "testo", "текст")) or template.get(2)
+    return words or (HOLE if LANGUAGE_CODE.fullmatch(template.get(1)) else argument(1)(template, page))
 
 
 def foreign_named(template: Template, page: Page) -> str:
@@ -229,6 +230,41 @@ def formula(template: Template, page: Page) -> str:
     return shown or HOLE
 
 
+def measure_with_unit(template: Template, page: Page) -> str:
+    """`{{M|5|ul=km}}`, `{{M|5||km}}`."""
+    unit = template.first_named(("u", "ul", "up")) or template.get(3)
+    number = values.format_number(template.get(1), page.language)
+    return f"{number} {values.unit(unit)}".strip() if number else HOLE
+
+
+def height(template: Template, page: Page) -> str:
+    """`{{height|ft=5|in=11}}`: the author's figures, as of `convert`."""
+    return " ".join(f"{size} {unit}" for unit in ("m", "cm", "ft", "in") if (size := template.named.get(unit))) or HOLE
+
+
+def percentage(template: Template, page: Page) -> str:
+    part, whole, digits = (template.get(index).replace(",", "") for index in (1, 2, 3))
+    if part and not whole:
+        return f"{part}%"
+    try:
+        return f"{100 * float(part) / float(whole):.{min(int(digits or 0), 9)}f}%"
+    except (ValueError, ZeroDivisionError):
+        return HOLE
+
+
+def ordinal(template: Template, page: Page) -> str:
+    number = template.get(1)
+    if not number.isascii() or not number.isdecimal():
+        return number or HOLE
+    ending = "th" if number[-2:-1] == "1" else {"1": "st", "2": "nd", "3": "rd"}.get(number[-1], "th")
+    return number + ending
+
+
+def hour(template: Template, page: Page) -> str:
+    """`{{heure|12|30}}`: '12 h 30'."""
+    return " h ".join([*template.values(), ""][:2]).strip() or HOLE
+
+
 def clock_time(template: Template, page: Page) -> str:
     units = ("h", "min", "s")
     return " ".join(f"{value} {name}" for value, name in zip(template.values(), units, strict=False)) or HOLE
@@ -236,6 +272,10 @@ def clock_time(template: Template, page: Page) -> str:
 
 def unitless(suffix: str) -> Rule:
     return lambda template, page: f"{template.get(1)}{suffix}" if template.get(1) else HOLE
+
+
+def followed(after: str) -> Rule:
+    return lambda template, page: f"{template.get(1)} {after}".lstrip()
 
 
 def century(before: str, after: str) -> Rule:
@@ -248,12 +288,33 @@ def century(before: str, after: str) -> Rule:
     return rule
 
 
+def centuries(after: str) -> Rule:
+    """`{{s2|XVIII|e|XIX|e}}`: 'XVIIIe et XIXe siècles'."""
+
+    def rule(template: Template, page: Page) -> str:
+        numerals = [value for value in template.values() if re.fullmatch("[IVXLC]+", value)]
+        return (
+            " et ".join(f"{value}{'er' if value == 'I' else 'e'}" for value in numerals) + after if numerals else HOLE
+        )
+
+    return rule
+
+
+def old_style(template: Template, page: Page) -> str:
+    """`{{OldStyleDate|12 February|1809|1 February}}`: the new day, the old one, the year."""
+    day, year, old = (template.get(index) for index in (1, 2, 3))
+    mark = "O.S. " if page.language == "en" else ""
+    return " ".join(filter(None, (day, old and f"[{mark}{old}]", year))) or HOLE
+
+
 def date(template: Template, page: Page) -> str:
     return values.show_date(_date_arguments(template), page.language) or HOLE
 
 
 def _date_arguments(template: Template) -> list[str]:
     given = template.values() or list(filter(None, map(template.named.get, ("year", "month", "day"))))
+    if len(given) == 1 and re.fullmatch(r"\d{1,4}([ ./-])\d{1,2}\1\d{1,4}", given[0]):
+        given = re.split(r"\D", given[0])  # {{date|29 9 2019}}, {{start date|2019-09-29}}
     return [value for value in given if value.lower() not in {"df", "mf", "dmy", "mdy", "iso"}]
 
 
@@ -295,6 +356,14 @@ def age(template: Template, page: Page) -> str:
     return str(values.years_between(start, end or page.date))
 
 
+def days(template: Template, page: Page) -> str:
+    """Days from a date to a second one, or to the dump's date."""
+    arguments = _date_arguments(template)
+    start, _, used = values.parse_date(arguments)
+    end, _, _ = values.parse_date(arguments[used:])
+    return HOLE if start is None else str(((end or page.date) - start).days)
+
+
 def as_of(template: Template, page: Page) -> str:
     shown = template.named.get("alt") or values.show_date(_date_arguments(template), page.language)
     if template.named.get("alt") or not shown:
@@ -315,8 +384,9 @@ def dump_month(template: Template, page: Page) -> str:
     return values.month(page.date, page.language)
 
 
-def circa(template: Template, page: Page) -> str:
-    return "c. " + "–".join(template.values()) if template.values() else "c."
+def years(before: str) -> Rule:
+    """`{{reign|1500|1510}}`: 'r. 1500–1510'."""
+    return lambda template, page: f"{before} {'–'.join(template.values())}".rstrip()
 
 
 def sounds(before: str, after: str) -> Rule:
@@ -355,7 +425,54 @@ def transcription(template: Template, page: Page) -> str:
 
 
 def ship(template: Template, page: Page) -> str:
-    return f"{template.name.upper()} {template.get(1)}" if template.get(1) else HOLE
+    """`{{USS|Enterprise|CV-6}}`, and `{{ship|USS|Enterprise}}`."""
+    name = (
+        template.name if template.name.lower() != "ship" else template.positional.pop(0) if template.positional else ""
+    )
+    return f"{name.upper()} {template.get(1)}".strip() if template.get(1) else HOLE
+
+
+def ship_class(template: Template, page: Page) -> str:
+    name, kind = template.get(1), template.get(2)
+    return f"{name}-class {kind}".rstrip() if name else HOLE
+
+
+def bible_verse(template: Template, page: Page) -> str:
+    """`{{bibleverse|1|Kings|3:3|KJV}}`, `{{Bibel|Mt|5|3}}` without the edition."""
+    words = list[str]()
+    for word in template.values():
+        if re.fullmatch("[A-Z]{2,6}", word) or (words and ":" in words[-1]):
+            break
+        words.append(word)
+    return " ".join(words) or HOLE
+
+
+def road(template: Template, page: Page) -> str:
+    """`{{jct|state=NY|I|95|US|1}}`."""
+    pairs = zip(template.positional[::2], template.positional[1::2], strict=False)
+    return " / ".join(f"{kind}{'-' if kind == 'I' else ' '}{number}" for kind, number in pairs) or HOLE
+
+
+_NOTES = {"flat": "♭", "b": "♭", "sharp": "♯", "#": "♯", "natural": "♮", "n": "♮", "doubleflat": "𝄫", "bb": "𝄫",
+          "doublesharp": "𝄪", "##": "𝄪", "x": "𝄪"}  # fmt: skip
+
+
+def music(template: Template, page: Page) -> str:
+    return _NOTES.get(template.get(1).lower(), template.get(1)) or HOLE
+
+
+def named(template: Template, page: Page) -> str:
+    """Templates that are called what they say: `{{Mme|Curie}}`."""
+    return f"{template.name} {template.get(1)}".strip()
+
+
+def transformed(change: Callable[[str], str]) -> Rule:
+    return lambda template, page: change(template.get(1))
+
+
+def law(before: str) -> Rule:
+    """`{{§|123|stgb|juris}}`: '§ 123 StGB', but for the law's own capitals."""
+    return lambda template, page: f"{before} {template.get(1)} {template.get(2).upper()}".rstrip()
 
 
 def web_address(template: Template, page: Page) -> str:

@@ -83,13 +83,14 @@ _register(
     """
     nowrap|nobr|nobreak|nobold|noitalic|noitalics|normal|bold|italic|small|smaller|big|large|larger|smallcaps|sc|sc2|
     aut|caps|smallcaps all|abbr|abbrv|abbreviation|abk|abréviation|tooltip|hover title|hint|подсказка|vanchor|
-    visible anchor|sic|strong|em|s|strike|u|underline|ul|overline|hl|highlight|center|centre|right|left|script|
+    visible anchor|sic|strong|em|s|strike|u|underline|ul|overline|hl|highlight|center|centre|right|left|
     linkword|math|mvar|var|samp|code|codes|mono|kbd|tt|pre|longitem|nastaliq|proper name|notranslate|as written|
     avoid wrap|nwr|flag|flagu|flagcountry|flaglist|flagg|country|land|land2|pays|pays2|país|país2|paese|bandera2|
     bandiera2|flagga|vlagland|vlajka a název|flagicon2|państwo|zászló2|zászlóra|флагификация|флаг2|прапор2|uk flag|
     flagathlete|flagtrope|navigation|format price|formatprice|currency|mod|tmp-|wrap|keypress|key press|key|touche|
     native phrase|cquote inline|gloss|literal translation|lit|unicode|polytonic|politonico|polytonique|grec|
-    grec ancien|grc|latin|arabe|hébreu|hebrew|tibetan|arab|han|semxlit|music|railgauge|track gauge|ruby|ruby-ja|vr|
+    grec ancien|grc|latin|arabe|hébreu|hebrew|tibetan|arab|han|semxlit|railgauge|track gauge|ruby|ruby-ja|vr|
+    annotated link|
     color box|colored link|coloredlink|lighter|no bold|no wrap|nowiki|hs|rtl|bdi|tamar|mathcal|bigmath|inline block|
     ta|nts|ntsh|要出典範囲|color text|読み仮名|ルビ|補助漢字フォント|補助漢字|拡張漢字|机种依存文字|僻字|nobr2|
     nobold2|unbulleted|bez zalomení|nezalomitelné|nedělit|неразрывный|нобр|nowrap2|не переносить|comment|comm|
@@ -102,11 +103,13 @@ _register(
     rules.argument(2),
     """
     color|colour|font color|font colour|fontcolor|text color|style|fs|font size|língua|lingua|limba|nyelv|nativename|
-    rtl lang|jez|språk|sprache|iw2|langi|ref-lang|语|語|su|script2|background color
+    rtl lang|script|jez|språk|sprache|iw2|langi|ref-lang|语|語|su|script2|background color
 """,
 )
-_register(rules.foreign, "lang|langue|rtl-lang|cizojazyčně|lengua|idioma|langx|llang|native name|cj|vjazyce2")
-_register(rules.last, "transl|translit|tlit|transliteration|script/hebrew|script/arabic|resize|langr|font")
+_register(
+    rules.foreign, "lang|langue|rtl-lang|font|wikt-lang|cizojazyčně|lengua|idioma|langx|llang|native name|cj|vjazyce2"
+)
+_register(rules.last, "transl|translit|tlit|transliteration|script/hebrew|script/arabic|resize|langr")
 _register(
     rules.foreign_named,
     """
@@ -164,13 +167,14 @@ _register(
 _register(
     rules.nihongo,
     """
-    nihongo|nihongo3|nihongo2|nihongo4|nihongo foot|nihongo krt|korean|koreana|japonés|nihongo title|nihon-go
+    nihongo|nihongo3|nihongo2|nihongo4|nihongo foot|nihongo krt|japonais|koreana|japonés|nihongo title|nihon-go
 """,
 )
 _register(
     rules.named_values,
     """
-    zh|zh-cn|lang-zh|chinese|kinesisk|cinese|chinois|китайский|zh2|zh-full|zho|lang-ko|ko-hhrm|infobox name module
+    zh|korean|zh-cn|lang-zh|chinese|kinesisk|cinese|chinois|китайский|zh2|zh-full|zho|lang-ko|ko-hhrm|
+    infobox name module
 """,
 )
 _register(
@@ -209,7 +213,8 @@ _register(
     """
     convert|cvt|conv|conversie|converteer|convertir|convertor|convertit|converti|convertert|convertto|převod|
     umrechnung|umrechnen|omregn|converter|convert2|convertabbr|átváltás|přepočet|преобразовать|конвертировать|
-    convertisseur|omvandla|pretvorba|convert/spell
+    convertisseur|omvandla|pretvorba|convert/spell|konverter|konvertuj|pretvori|претвори|конверзија|конвертиране|
+    перетворити|convertește|conversie2|konvertálás|conversió|conversión|conversão|konvertera|переводъединиц|unitconvert
 """,
 )
 _register(rules.fraction, "frac|fraction|sfrac|tfrac|fract|brok|bruch|törés|ratio frac|zlomek|ułamek|дробь|sfracn")
@@ -222,9 +227,12 @@ _register(
     formulachimica
 """,
 )
-_register(rules.clock_time, "heure|hms|time|duration|durée|длительность|hms2|ra|dec|uur|temps|tid|duração")
+_register(rules.clock_time, "hms|time|duration|durée|длительность|hms2|ra|dec|uur|temps|tid|duração")
 _register(rules.joined(":"), "clock|ora|horas")
-_register(rules.century("", "e siècle"), "s|siècle|s-|sp-|s2|s2-|century|siècles|-s|-s-", "fr")
+_register(rules.century("", "e siècle"), "s|siècle|s-|sp-|century|s mini|s mini-", "fr")
+_register(rules.century("", "e siècle av. J.-C."), "-s|-s-|-sp-", "fr")
+_register(rules.centuries(" siècles"), "s2|s2-|siècles|sp2|sp2-", "fr")
+_register(rules.centuries(" siècles av. J.-C."), "-s2|-s2-", "fr")
 _register(rules.constant("av. J.-C."), "av jc|av. j.-c.|avjc|avant jc", "fr")
 _register(rules.constant("apr. J.-C."), "ap jc|apr. j.-c.|apjc", "fr")
 _register(rules.unitless("e"), "e siècle|ème", "fr")
@@ -243,8 +251,9 @@ _register(rules.century("", " secolo"), "secolo", "it")
 _register(rules.century("secolul ", ""), "secol|sec", "ro")
 _register(rules.constant(HOLE), "lang-icon|ap|vt", "es")
 _register(rules.constant(HOLE), "link|main|länk|huvudartikel|e", "sv")
-_register(rules.constant(HOLE), "e|cytuj", "pl")
-_register(rules.constant(HOLE), "s|e|r", "ru")
+_register(rules.constant(HOLE), "e|cytuj|odn", "pl")
+_register(rules.constant(HOLE), "r", "ru")
+_register(rules.argument(1), "s", "ru")
 _register(rules.constant(HOLE), "cita libro|cita web|cita news|cita pubblicazione|e|f", "it")
 
 _register(
@@ -302,11 +311,11 @@ _register(rules.today("%d"), "currentday|currentday2|localday")
 _register(rules.dump_date, "today|currentdate|aktuelles datum")
 _register(rules.dump_month, "currentmonthname|localmonthname|currentmonthnamegen")
 _register(lambda template, page: page.title, "pagename|fullpagename|basepagename|subpagename|titleparts")
-_register(rules.circa, "circa|c.|ca.")
-_register(rules.wrapped("r. ", ""), "reign|r.")
-_register(rules.wrapped("fl. ", ""), "floruit|fl.|fl")
-_register(rules.wrapped("b. ", ""), "born|b.")
-_register(rules.wrapped("d. ", ""), "died|d.")
+_register(rules.years("c."), "circa|c.|ca.")
+_register(rules.years("r."), "reign|r.")
+_register(rules.years("fl."), "floruit|fl.|fl")
+_register(rules.years("b."), "born|b.")
+_register(rules.years("d."), "died|d.")
 _register(rules.sounds("/", "/"), "ipac-en|ipac-fr|ipac-de|ipac-es|ipac-it|ipac-ga|ipac-cmn|ipac-ko")
 _register(rules.sounds("[", "]"), "msapi|api-")
 _register(
@@ -316,17 +325,90 @@ _register(
     izgovorjava|izgovor|ifa|ipav|uttal|udtale|pronuncia|pronunciación|prononciation|x-sampa|изговор|phonetik|nfa
 """,
 )
-_register(rules.ship, "uss|hmas|hmcs|rms|ss|mv|sms|ins|uscgc|usns|hmnzs")
+_register(rules.ship, "hms", "en")
+_register(rules.ship_class, "sclass|sclass2|sclass-|sclass2-")
+_register(rules.ship, "ship|hnlms|hmt|hmy|uscs|kms|uss|hmas|hmcs|rms|ss|mv|sms|ins|uscgc|usns|hmnzs")
 _register(rules.web_address, "url|official url|webadresa|website url|su url")
 _register(rules.marriage, "marriage|married|mariage|matrimonio")
 _register(rules.condition, "#if|#iferror|#ifexist")
 _register(rules.equality, "#ifeq")
 _register(rules.switch, "#switch")
 _register(rules.arithmetic, "#expr")
-_register(rules.argument(1), "lc|uc|lcfirst|ucfirst|urlencode|plural|gender|grammar|lc2")
+_register(rules.transformed(str.lower), "lc|lc2")
+_register(rules.transformed(str.upper), "uc")
+_register(rules.transformed(lambda text: text[:1].lower() + text[1:]), "lcfirst")
+_register(rules.transformed(lambda text: text[:1].upper() + text[1:]), "ucfirst")
+_register(rules.argument(1), "urlencode|plural|gender|grammar")
 
-_FOREIGN_NAME = re.compile(r"(?:lang|јез|jez|langue|lingua|язык|мова|idioma)[-‑‐][\w-]{2,20}")
+_register(rules.height, "height")
+_register(rules.percentage, "percentage|percent|pct")
+_register(rules.ordinal, "ordinal")
+_register(rules.joined(""), "gaps")
+_register(rules.joined(":"), "ratio")
+_register(rules.wrapped("√", ""), "sqrt|radic|racine")
+_register(rules.old_style, "oldstyledate|oldstyledatedy|oldstyledatenodate|старый стиль|старий стиль")
+_register(rules.days, "age in days|age in days nts")
+_register(rules.bible_verse, "bibleverse|bibleref|bibleref2|bibleverse-nb|bible|bibel|passo biblico|citar bíblia")
+_register(rules.joined(":"), "cite quran|quran|quran-usc|cite quran2|koran")
+_register(rules.road, "jct")
+_register(rules.music, "music|música|musik")
+_register(rules.wrapped("/", "/"), "ipaslink|ipa soundslink")
+_register(rules.wrapped("[", "]"), "ipablink|ipa blink")
+_register(rules.argument(1), "ipalink")
+_register(rules.argument(3), "language with name|lang-name|língua com nome|idioma con nombre")
+_register(
+    lambda template, page: f"{template.get(1)} {template.get(2)}".strip(), "sortname|sort name|ordnamn|sortiername"
+)
+_register(lambda template, page: f"{template.get(1)}<sub>{template.get(2)}</sub>", "mpl|mpl-|mp|mp-")
+_register(lambda template, page: f"U+{template.get(1)} {template.get(2)}".strip(), "unichar")
+_register(rules.constant("π"), "pi|π")
+_register(rules.constant("ʻ"), "okina|'okina|ʻokina")
+_register(rules.constant("#"), "number sign|hash")
+_register(rules.constant("§"), "section sign")
+_register(rules.constant("CO₂"), "co2")
+_register(rules.constant("H₂O"), "h2o")
+_register(rules.constant("M☉"), "solar mass")
+_register(rules.constant("L☉"), "solar luminosity")
+_register(rules.constant("R☉"), "solar radius")
+_register(
+    rules.argument(1),
+    """
+    référence insuffisante|référence à confirmer|référence incomplète|référence obsolète|source insuffisante|quoi|qui|
+    lequel|laquelle|combien|quand|où|pas clair|évasif|précision nécessaire|refsou|à sourcer|refins|préciser
+""",
+    "fr",
+)
+_register(rules.named, "mme|mlle|mm.|m.|dr|pr|mgr|me|mmes|mlles|vve|saint|sainte|st|ste", "fr")
+_register(lambda template, page: f"n° {template.get(1)}".rstrip(), "n°|no|numéro|nº", "fr")
+_register(rules.wrapped("« ", " »"), "guil|guillemets", "fr")
+_register(rules.hour, "heure", "fr")
+_register(rules.argument(1), "chiarire|senza fonte|cn|citazione necessaria2", "it")
+_register(rules.measure_with_unit, "m|misura", "it")
+_register(rules.argument(1), "bron?|feit|afkorting|afk", "nl")
+_register(rules.joined(", "), "hlijst", "nl")
+_register(rules.argument(1), "källa behövs|citat behövs|förtydliga", "sv")
+_register(rules.argument(1), "cita requerida|añadir referencias|demostrar|aclarar", "es")
+_register(rules.argument(1), "carece de fontes2|citação necessária|quem", "pt")
+_register(rules.quantity, "fmtn", "pt")
+_register(rules.followed("a.C."), "a.c.|ac", "pt")
+_register(rules.followed("d.C."), "d.c.|dc", "pt")
+_register(rules.followed("a. C."), "a.c.|ac|a. c.", "es")
+_register(rules.followed("d. C."), "d.c.|dc|d. c.", "es")
+_register(rules.argument(1), "abréviation discrète|rom-maj|rom-min|skrót")
+_register(rules.date, "julgregfecha|julgregdatum|julgregdata")
+_register(rules.age, "calcola età")
+_register(rules.unitless(" m"), "höhe|höhe kurz", "de")
+_register(rules.law("§"), "§|§§", "de")
+_register(rules.law("Art."), "art.", "de")
+_register(rules.bible_verse, "b", "de")
+_register(rules.date, "dată", "ro")
+_register(rules.argument(1), "要出典", "ja")
+_register(rules.constant(HOLE), "нет аи|нет в источнике|факт|чињеница|напомена|кто|когда|уточнить|значимость факта")
+
+_FOREIGN_NAME = re.compile(r"(?:lang|јез|jez|jezik|језик|langue|lingua|язык|мова|idioma)[-‑‐][\w-]{2,20}")
 _TRANSCRIPTION_NAME = re.compile(r"(?:ipa|api|afi|мфа)-[\w-]{2,12}")
+_GERMAN_FOREIGN_NAME = re.compile(r"[a-z]{2,3}s")  # {{enS|words}}: "englisch words"
+_FRENCH_SOVEREIGN = re.compile(r"(?:[A-ZÉ][\w-]+ ){1,3}[IVX]{1,5}(?:er|re|e)?")
 _FRENCH_ORDINAL = re.compile(r"(?:\d{1,4}|[IVXLCDM]{1,8})(?:er|re|ère|e|ème|nd|nde)(?: siècle)?")
 _LIST_LINE = re.compile(r"(?:\A|\n)(?:\*|#[ \t])")
 _IDENTIFIER = re.compile(r"[\w./:-]*[\d/_][\w./:-]*")
@@ -345,6 +427,10 @@ def value(template: Template, page: Page) -> str:
         return rules.foreign_named(template, page)
     if _TRANSCRIPTION_NAME.fullmatch(name):
         return rules.transcription(template, page)
+    if page.language == "de" and _GERMAN_FOREIGN_NAME.fullmatch(name):
+        return rules.foreign_named(template, page)
+    if page.language == "fr" and _FRENCH_SOVEREIGN.fullmatch(template.name):
+        return f"{template.name} {template.get(1)}".rstrip()
     if _FRENCH_ORDINAL.fullmatch(template.name):
         return f"{template.name} {template.get(1)}".rstrip()
     return _unknown(name, template)
@@ -360,7 +446,8 @@ def _unknown(name: str, template: Template) -> str:
     if len(name) > 200 or NOT_TEXT.search(name):
         return HOLE
     positional = template.values()
-    if any(_LIST_LINE.search(argument) for argument in positional) and not template.named.keys() & {"title", "name"}:
+    lists = (_LIST_LINE.search(text) for text in positional if "\n" in text or template.place == "block")
+    if any(lists) and not template.named.keys() & {"title", "name"}:
         return "\n" + "\n".join(positional) + "\n"
     if not positional or template.place in {"block", "attached"} or any(_ADDRESS.search(text) for text in positional):
         return HOLE

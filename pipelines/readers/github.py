@@ -31,6 +31,7 @@ MAX_PATH_CHARACTERS = 4_096
 MAX_LICENSE_BYTES = 200_000
 MAX_MEMBERS = 5_000_000  # of a tar: its folders are held in memory
 MAX_HEADER_BYTES = 16 << 10  # of a tar's member: more takes tarfile's patterns quadratic time
+MAX_FOOTER_ITEMS = 100_000  # row groups or columns: room is made for as many as a Parquet file says, 1 KB each
 BASE_BYTES = 1 << 30
 MAX_EXPANSION = 200  # of a compressed tar, beyond `BASE_BYTES`
 
@@ -123,9 +124,11 @@ def _string(value: Any) -> str | None:
 
 def _parquet_rows(stream: BinaryIO, report: ReadReport) -> Iterator[dict[str, Any]]:
     try:
-        file = pq.ParquetFile(stream, pre_buffer=False, buffer_size=1 << 20)
+        file = pq.ParquetFile(
+            stream, pre_buffer=False, buffer_size=1 << 20, thrift_container_size_limit=MAX_FOOTER_ITEMS
+        )
         columns = [name for name in COLUMNS if name in file.schema_arrow.names]
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError, UnicodeDecodeError):
         raise UnreadableInputError("the Parquet file is damaged or cut short: its footer cannot be read") from None
     if missing := {"repo_name", "path", "content"} - set(columns):
         raise UnreadableInputError(f"the Parquet file has no column {' and no column '.join(sorted(missing))}")

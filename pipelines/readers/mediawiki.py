@@ -1,4 +1,4 @@
-"""MediaWiki pages-articles dumps (XML export; bz2, multistream bz2 or plain) as document batches of wikitext.
+"""MediaWiki pages-articles dumps (XML export; bz2, multistream bz2, gzip, 7z or plain) as batches of wikitext.
 
 The dump is cut into pages at the bytes `<page>` and `</page>`, which cannot occur in a page's text (there `<` is
 escaped), and each page alone is given to expat. So a broken page costs only itself, a page of any size costs bounded
@@ -11,15 +11,19 @@ import bz2
 import codecs
 import datetime
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from itertools import chain, groupby
+from operator import itemgetter
+from typing import BinaryIO, Literal
 from urllib.parse import quote, urlsplit
 from xml.etree import ElementTree
 
 import pyarrow as pa
 
 from pipelines.documents import MAX_DOCUMENT_BYTES, TOO_LARGE, Batcher, ReadReport, UnreadableInputError
+from pipelines.readers import sevenzip
 
 CHUNK_BYTES = 1 << 20
 HEADER_BYTES = 1 << 20  # siteinfo takes some 10 KB
@@ -29,10 +33,12 @@ FIRST_STREAM_BYTES = 64 << 20  # a dump whose first stream is longer than this i
 _STREAM_MAGIC = re.compile(rb"BZh[1-9]1AY&SY")
 _STREAM_MAGIC_BYTES = 10
 _OPEN, _CLOSE, _END = b"<page>", b"</page>", b"</mediawiki>"
-_FOREIGN_FORMATS = {
-    b"\x1f\x8b": "gzip", b"7z\xbc\xaf\x27\x1c": "7z", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd",
-    b"PK\x03\x04": "zip",
-}  # fmt: skip
+_OVERSIZED = b"<oversized/>"  # in a page that was too large, in place of its text and what comes behind
+_GZIP = 31  # zlib's word for a gzip header
+
+Format = Literal["plain", "bz2", "gzip", "7z"]
+_FORMATS: dict[bytes, Format] = {b"BZh": "bz2", b"\x1f\x8b": "gzip", sevenzip.MAGIC: "7z"}
+_FOREIGN_FORMATS = {b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04": "zip"}
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -87,46 +93,89 @@ def read_dump(
 
     The id is `wikipedia/<collection>/<wiki>/<page id>`; metadata are title, url, language, page_id, timestamp, model.
     `wiki` is the database name that the caller knows; excerpts are published under another wiki's siteinfo. It wins,
-    and a difference is counted. `stream` is seekable, `stream_range` one of `multistream_ranges`. A page whose XML is
-    over `max_document_bytes` is never held, and dropped as `too_large`.
+    and a difference is counted. `stream` is seekable, `stream_range` one of `page_ranges`. A page whose XML is over
+    `max_document_bytes` is never held, and dropped as `too_large`.
 
     Raises UnreadableInputError for what is no dump, and for one that is damaged before its siteinfo ends.
     """
+    header = _Header.read(stream)
+    site = _wiki(header, wiki, report)
+    batcher = Batcher("wikipedia", max_document_bytes)
+    for page in _pages(stream, header.encoding, stream_range, max_document_bytes, report):
+        yield from _add(page, site, collection, batcher, report)
+    yield from batcher.flush()
+
+
+def cut_dump(
+    stream: BinaryIO, piece_bytes: int, *, report: ReadReport, max_document_bytes: int = MAX_DOCUMENT_BYTES
+) -> Iterator[Iterator[bytes]]:
+    """A dump as smaller ones of about `piece_bytes` of plain XML, which `read_dump` reads to the same documents.
+
+    Each is given in chunks, and is to be taken whole before the next one. Raises as `read_dump` does.
+    """
+    header = _Header.read(stream)
+    text = header.text[header.text.index("<mediawiki") :]
+    start = text + ("" if "</siteinfo>" in text else "\n")
+
+    def numbered() -> Iterator[tuple[int, bytes]]:
+        written = 0
+        for page in _pages(stream, header.encoding, None, max_document_bytes, report):
+            yield written // piece_bytes, page
+            written += len(page)
+
+    for _, pages in groupby(numbered(), key=itemgetter(0)):
+        yield chain([start.encode()], (b"\n" + page for _, page in pages), [b"\n" + _END + b"\n"])
+
+
+def _pages(
+    stream: BinaryIO, encoding: str, stream_range: tuple[int, int] | None, max_page_bytes: int, report: ReadReport
+) -> Iterator[bytes]:
+    """The XML of each page in UTF-8; of one that is too large what stands before its text, and `_OVERSIZED`."""
     size = stream.seek(0, 2)
     start, end = stream_range or (0, size)
-    stream.seek(0)
-    compressed = _sniff(stream.read(8))
-    header = _Header.read(_chunks(stream, 0, size, compressed, ReadReport()))
-    site = _wiki(header, wiki, report)
-    chunks = _chunks(stream, start, end, compressed, report)
-    if header.encoding != "utf-8":
-        chunks = _transcode(chunks, header.encoding)
-
-    scanner = _PageScanner(max_document_bytes, report)
-    batcher = Batcher("wikipedia", max_document_bytes)
+    chunks = _chunks(stream, start, end, report)
+    if encoding != "utf-8":
+        chunks = _transcode(chunks, encoding)
+    scanner = _PageScanner(max_page_bytes, report)
     for chunk in chunks:
-        for page, whole in scanner.feed(chunk):
-            yield from _add(page, whole, site, collection, batcher, report)
-    yield from batcher.flush()
+        yield from scanner.feed(chunk)
     if end < size:
         scanner.resynchronise()
     elif report.truncated is None and not scanner.ended:
         report.truncated = "the dump ends inside a page" if scanner.inside else "the dump ends without </mediawiki>"
 
 
-def multistream_ranges(stream: BinaryIO, target_bytes: int) -> list[tuple[int, int]]:
-    """Byte ranges of about `target_bytes` that cut a multistream dump where a bz2 stream starts with a page.
+def page_ranges(stream: BinaryIO, stored_bytes: int, xml_bytes: int) -> list[tuple[int, int]]:
+    """Where a dump can be cut: a multistream one every `stored_bytes` or so, where a bz2 stream starts with a page;
+    plain XML every `xml_bytes`, before a page.
 
     The ranges cover the file, in order, and each page lies in exactly one. A dump that cannot be cut is one range.
     """
-    if target_bytes < 1:
-        raise ValueError(f"target_bytes must be at least 1, not {target_bytes}")
+    if min(stored_bytes, xml_bytes) < 1:
+        raise ValueError(f"ranges must be of at least 1 byte, not {min(stored_bytes, xml_bytes)}")
     size = stream.seek(0, 2)
+    stream.seek(0)
+    head = stream.read(8)
     cuts = [0]
-    if _page_stream(stream, 1, min(size, FIRST_STREAM_BYTES)) is not None:
-        while (cut := _page_stream(stream, cuts[-1] + target_bytes, size)) is not None:
+    if not head.startswith(b"BZh"):
+        while head.startswith(b"<") and (cut := _find(stream, _OPEN, cuts[-1] + xml_bytes)) is not None:
+            cuts.append(cut)
+    elif _page_stream(stream, 1, min(size, FIRST_STREAM_BYTES)) is not None:
+        while (cut := _page_stream(stream, cuts[-1] + stored_bytes, size)) is not None:
             cuts.append(cut)
     return list(zip(cuts, [*cuts[1:], size], strict=True))
+
+
+def _find(stream: BinaryIO, wanted: bytes, start: int) -> int | None:
+    """The first offset behind `start` at which the file holds these bytes."""
+    stream.seek(start)
+    window = b""
+    while data := stream.read(CHUNK_BYTES):
+        window = window[1 - len(wanted) :] + data
+        found = window.find(wanted)
+        if found >= 0:
+            return stream.tell() - len(window) + found
+    return None
 
 
 def _page_stream(stream: BinaryIO, start: int, end: int) -> int | None:
@@ -157,25 +206,48 @@ def _stream_starts(stream: BinaryIO, start: int, end: int) -> Iterator[int]:
         kept = window[1 - _STREAM_MAGIC_BYTES :]
 
 
-def _sniff(head: bytes) -> bool:
-    """Whether the file is bz2; raises for what is neither bz2 nor text."""
+def _sniff(head: bytes) -> Format:
+    """What the file is, by its first bytes; raises for what no dump is published as."""
     if not head:
         raise UnreadableInputError("the file is empty")
     for magic, name in _FOREIGN_FORMATS.items():
         if head.startswith(magic):
-            raise UnreadableInputError(f"the file is {name}; a dump is read as .bz2 or as plain XML")
-    return head.startswith(b"BZh")
+            raise UnreadableInputError(f"the file is {name}; a dump is read as .bz2, .gz, .7z or as plain XML")
+    return next((form for magic, form in _FORMATS.items() if head.startswith(magic)), "plain")
 
 
-def _chunks(stream: BinaryIO, start: int, end: int, compressed: bool, report: ReadReport) -> Iterator[bytes]:
+def _chunks(stream: BinaryIO, start: int, end: int, report: ReadReport) -> Iterator[bytes]:
     """The dump's text in chunks of at most 1 MiB, from the stored bytes [start, end)."""
+    stream.seek(0)
+    form = _sniff(stream.read(8))
     stream.seek(start)
-    if compressed:
+    if form == "bz2":
         yield from _decompress(stream, start, end, report)
+    elif form == "gzip":
+        yield from _gunzip(stream, report)
+    elif form == "7z":
+        yield from sevenzip.read_member(stream, sevenzip.find_member(stream), report)
+    else:
+        while data := stream.read(min(CHUNK_BYTES, end - start)):
+            yield data
+            start += len(data)
+
+
+def _gunzip(stream: BinaryIO, report: ReadReport) -> Iterator[bytes]:
+    """The text of consecutive gzip members, as far as they can be had."""
+    decompressor, data = zlib.decompressobj(_GZIP), b""
+    try:
+        while data := data or stream.read(CHUNK_BYTES):
+            if decompressor.eof:
+                decompressor = zlib.decompressobj(_GZIP)
+            if text := decompressor.decompress(data, CHUNK_BYTES):
+                yield text
+            data = decompressor.unused_data if decompressor.eof else decompressor.unconsumed_tail
+    except zlib.error:
+        report.truncated = f"gzip data is damaged before byte {stream.tell()}"
         return
-    while data := stream.read(min(CHUNK_BYTES, end - start)):
-        yield data
-        start += len(data)
+    if not decompressor.eof:
+        report.truncated = f"the file ends at byte {stream.tell()}, inside its gzip data"
 
 
 def _decompress(stream: BinaryIO, start: int, end: int, report: ReadReport) -> Iterator[bytes]:
@@ -229,10 +301,10 @@ class _Header:
     text: str
 
     @classmethod
-    def read(cls, chunks: Iterator[bytes]) -> "_Header":
+    def read(cls, stream: BinaryIO) -> "_Header":
         raw = bytearray()
         encoding: str | None = None
-        for chunk in chunks:
+        for chunk in _chunks(stream, 0, stream.seek(0, 2), ReadReport()):
             raw += chunk
             encoding = encoding or _encoding(bytes(raw[:1024]))
             text = raw.decode(encoding, "replace").lstrip("\ufeff")
@@ -241,7 +313,7 @@ class _Header:
             if "<page>" in text or "</siteinfo>" in text or len(text) >= HEADER_BYTES:
                 break
         if not raw:
-            raise UnreadableInputError("the bz2 data is damaged or cut short before its first byte of text")
+            raise UnreadableInputError("the file is damaged or cut short before its first byte of text")
         assert encoding is not None
         text = re.split("<page>|(?<=</siteinfo>)", text, maxsplit=1)[0][:HEADER_BYTES]
         if re.search(r"<!(?:DOCTYPE|ENTITY)", text, re.IGNORECASE):
@@ -308,13 +380,13 @@ class _PageScanner:
         self._report = report
         self._buffer = bytearray()
         self._searched = 0  # no `</page>` or second `<page>` starts before this offset
-        self._skipping = False  # the page is too large: its end is looked for, and only its head is kept
+        self._skipping = False  # the page is too large: its end is looked for, and only its `_head` is kept
         self._head = b""
         self.inside = False
         self.ended = False  # `</mediawiki>` was the last thing seen
 
-    def feed(self, chunk: bytes) -> Iterator[tuple[bytes, bool]]:
-        """The XML of each page that ends in this chunk, and True; of a page that is too large its head, and False."""
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """The XML of each page that ends in this chunk; of one that is too large its head."""
         buffer = self._buffer
         buffer += chunk
         start = 0
@@ -333,7 +405,7 @@ class _PageScanner:
                 start = again
             elif end >= 0:
                 end += len(_CLOSE)
-                yield (self._head, False) if self._skipping else self._page(bytes(buffer[start:end]))
+                yield self._head if self._skipping else self._page(bytes(buffer[start:end]))
                 start = end
                 self.inside = self._skipping = False
             else:
@@ -353,18 +425,16 @@ class _PageScanner:
             self._report.count("page: not closed")
         self.inside = self._skipping = False
 
-    def _page(self, xml: bytes) -> tuple[bytes, bool]:
-        return (_before_text(xml), False) if len(xml) > self._max_page_bytes else (xml, True)
+    def _page(self, xml: bytes) -> bytes:
+        return _before_text(xml) if len(xml) > self._max_page_bytes else xml
 
 
 def _before_text(xml: bytes) -> bytes:
     """A page's XML up to its text, completed so that it parses."""
-    return xml.partition(b"<text")[0] + b"</revision></page>"
+    return xml.partition(b"<text")[0] + _OVERSIZED + b"</revision></page>"
 
 
-def _add(
-    xml: bytes, whole: bool, wiki: Wiki, collection: str, batcher: Batcher, report: ReadReport
-) -> Iterator[pa.RecordBatch]:
+def _add(xml: bytes, wiki: Wiki, collection: str, batcher: Batcher, report: ReadReport) -> Iterator[pa.RecordBatch]:
     page = _parse(xml, report)
     if page is None:
         return
@@ -395,7 +465,8 @@ def _add(
         "model": model,
     }
     id_ = f"wikipedia/{collection}/{wiki.name}/{page_id}"
-    yield from batcher.add(id_, revision.findtext("text") or "", metadata, None if whole else TOO_LARGE)
+    dropped = None if revision.find("oversized") is None else TOO_LARGE
+    yield from batcher.add(id_, revision.findtext("text") or "", metadata, dropped)
 
 
 def _parse(xml: bytes, report: ReadReport) -> ElementTree.Element | None:

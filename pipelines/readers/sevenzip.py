@@ -44,10 +44,13 @@ class Member:
     coders: tuple[tuple[bytes, bytes], ...]  # method and properties, in the order of decompression
 
 
-def find_member(stream: BinaryIO, name: str) -> Member:
-    """The file `name`, at the top of the archive. Raises UnreadableInputError where it is not, or cannot be had."""
+def find_member(stream: BinaryIO, name: str | None = None) -> Member:
+    """The file `name`, at the top of the archive; without a name the only file there is. Raises UnreadableInputError
+    where it is not, or cannot be had.
+    """
     archive = _open(stream)
-    named = [file for file in archive.files if file.filename == name]
+    named = [f for f in archive.files if f.filename == name or (name is None and not f.is_directory)]
+    name = name or "file"
     if len(named) != 1:
         raise UnreadableInputError(f"the 7z archive holds {len(named) or 'no'} {name} at its top")
     [file] = named
@@ -66,6 +69,8 @@ def find_member(stream: BinaryIO, name: str) -> Member:
         skip=sum(before),
         coders=tuple((coder["method"], coder["properties"] or b"") for coder in file.folder.coders),
     )
+    if min(member.size, *before, 0) < 0:  # the last size is what the others leave of the sum
+        raise UnreadableInputError("the 7z archive's header is damaged: the sizes of its files do not add up")
     if member.size + member.skip > max(BOMB_BYTES, BOMB_RATIO * member.packed_bytes):
         raise UnreadableInputError(
             f"{name} would grow from {member.packed_bytes} to {member.size + member.skip} bytes: refused as a bomb"

@@ -1,52 +1,25 @@
 """Common Crawl's WET files: text that was extracted from web pages, as WARC `conversion` records.
 
-A file is gzip with one member for each record (as published), gzip in any other cut, or plain: its bytes say which.
+What a report counts, beside the documents and what `records` counts:
 
-The framing is our own, because libraries take the next record into one whose length lies, and end a file at a negative
-length. Here a record counts only if its declared length ends where the record really ends: at the end of a gzip member
-whose checksum is right, or where the next record begins. Otherwise it is counted, never given, and reading goes on at
-the next record. ISA-L decompresses member by member, so that damage in one costs its own records and no others.
-
-What a report counts, beside the documents:
-
-- `wet: length differs`, `wet: bad length` (none, negative, no number), `wet: bad header`: a record not to be trusted;
 - `wet: <type> record`: a record that is neither text nor the file's description;
-- `wet: garbage between records`, `gzip: garbage between members`: bytes that belong to nothing;
-- `gzip: damaged member`: its last record, or all that it held, is lost;
 - `wet: invalid utf-8`, `wet: title cut`: a document that is given, but not as it stands in the file.
-
-Where a gzip member holds many records, its checksum comes after the last of them: damage that leaves every length right
-is counted too late to say which documents it touched.
 """
 
-import base64
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping
-from enum import Enum, auto
-from typing import BinaryIO
+from collections.abc import Iterable, Iterator, Mapping
+from typing import BinaryIO, NamedTuple
 
 import pyarrow as pa
-from isal import isal_zlib
 
 from pipelines.documents import MAX_DOCUMENT_BYTES, TOO_LARGE, Batcher, ReadReport, UnreadableInputError
+from pipelines.readers.records import Record, read_records
 
 MIN_CHARACTERS = 300
 MAX_TITLE_CHARACTERS = 1_000  # the largest real ones are some hundred; a one-line record must not fill the metadata
-MAX_HEADER_BYTES = 64 << 10
 
-_READ_BYTES = 64 << 10  # small: what is left of a chunk is copied at the end of each gzip member
-_PIECE_BYTES = 1 << 20  # decompressed at a time, however well a member is packed
-_KEPT_READS = 256  # of a member's compressed bytes, searched for the next member if this one is damaged
-_PROBE_BYTES = 4 << 10  # compressed bytes that surely decompress to a first few
-
-_InflateError: type[Exception] = isal_zlib.error  # type: ignore[assignment]  # the stub says it is an instance
-
-_GZIP = b"\x1f\x8b\x08"
-_WARC = b"WARC/1."
-_LENGTH = re.compile(r"\d{1,18}", re.ASCII)
 _RECORD_ID = re.compile(r"<?urn:uuid:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})>?", re.IGNORECASE)
-_TYPES = {"continuation", "conversion", "metadata", "request", "resource", "response", "revisit", "warcinfo"}
 
 
 def read_wet(
@@ -62,39 +35,58 @@ def read_wet(
     A document's text is what follows the first line, which is the page's title and becomes metadata beside `url`,
     `date` and, where the crawl identified them, `crawl_languages`. A text of fewer than `min_characters` characters is
     dropped as `too_short`; a record of more than `max_document_bytes` bytes as `too_large`, without being held in
-    memory. The id is `commoncrawl/<collection>/<the record's UUID>`, or, for a record without one, a hash of url, date
-    and text.
+    memory. The id is `commoncrawl/<collection>/<UUID>`, that of the page's own record, which a WET record refers to, or
+    else of the WET record; without one, a hash of url, date and text.
 
     Raises:
         UnreadableInputError: the file is empty, neither gzip nor WARC, or a WARC of something other than text.
     """
+    records = read_records(stream, max_body_bytes=max_document_bytes, report=report)
+    yield from page_batches(wet_pages(records, report), collection, min_characters, max_document_bytes)
+
+
+class Page(NamedTuple):
+    """A page of a crawl: its record's headers by lower-case name, what it says, and why it is dropped, if it is."""
+
+    headers: Mapping[str, str]
+    title: str
+    text: str
+    dropped: str | None = None
+
+
+def page_batches(
+    pages: Iterable[Page], collection: str, min_characters: int, max_document_bytes: int
+) -> Iterator[pa.RecordBatch]:
+    """Pages as batches of `documents.SCHEMA`, short ones dropped."""
     batcher = Batcher("commoncrawl", max_document_bytes)
-    for headers, body in _conversions(_Members(stream, report), max_document_bytes, report):
-        title, text = _title_and_text(body, report)
-        dropped = TOO_LARGE if body is None else "too_short" if len(text) < min_characters else None
+    for headers, title, text, dropped in pages:
+        dropped = dropped or ("too_short" if len(text) < min_characters else None)
         yield from batcher.add(_id(collection, headers, text), text, _metadata(headers, title), dropped)
     yield from batcher.flush()
 
 
-def _title_and_text(body: bytes | None, report: ReadReport) -> tuple[str, str]:
-    if body is None:
-        return "", ""
-    try:
-        decoded = body.decode()
-    except UnicodeDecodeError:
-        decoded = body.decode(errors="replace")
-        report.count("wet: invalid utf-8")
-    title, _, text = decoded.partition("\n")
-    if len(title) > MAX_TITLE_CHARACTERS:
-        title = title[:MAX_TITLE_CHARACTERS]
-        report.count("wet: title cut")
-    return title.strip(), text
+def wet_pages(records: Iterable[Record], report: ReadReport) -> Iterator[Page]:
+    """The conversion records. Raises UnreadableInputError where there are others only."""
+    conversions, others = 0, set[str]()
+    for record in records:
+        if record.type == "conversion":
+            conversions += 1
+            title, text = _title_and_text(record.body, report)
+            yield Page(record.headers, title, text, TOO_LARGE if record.body is None else None)
+        elif record.type != "warcinfo":
+            others.add(record.type)
+            report.count(f"wet: {record.type} record")
+        if record.type == "response" and not conversions:
+            raise UnreadableInputError("this is a WARC with response records, not WET text")
+    if others and not conversions:
+        raise UnreadableInputError(f"this is a WARC with {' and '.join(sorted(others))} records, not WET text")
 
 
 def _id(collection: str, headers: Mapping[str, str], text: str) -> str:
-    match = _RECORD_ID.fullmatch(headers.get("warc-record-id", ""))
-    if match:
-        return f"commoncrawl/{collection}/{match[1].lower()}"
+    for name in ("warc-refers-to", "warc-record-id"):
+        match = _RECORD_ID.fullmatch(headers.get(name, ""))
+        if match:
+            return f"commoncrawl/{collection}/{match[1].lower()}"
     facts = [headers.get("warc-target-uri", ""), headers.get("warc-date", ""), text]
     key = hashlib.sha1("\n".join(facts).encode()).hexdigest()
     return f"commoncrawl/{collection}/{key}"
@@ -110,275 +102,16 @@ def _metadata(headers: Mapping[str, str], title: str) -> dict[str, str]:
     return {name: value for name, value in values.items() if value}
 
 
-# ---- records: headers and a body whose length is as declared
-
-_Record = tuple[Mapping[str, str], bytes | None]  # None for a body that is too large to keep
-
-
-def _conversions(members: "_Members", max_body_bytes: int, report: ReadReport) -> Iterator[_Record]:
-    """The conversion records."""
-    records, conversions, others = 0, 0, set[str]()
-    while members.next():
-        while members.seek_record():
-            record = _read_record(members, max_body_bytes, report)
-            if record is None:
-                continue
-            records += 1
-            type_ = record[0].get("warc-type", "").lower()
-            if type_ == "conversion":
-                conversions += 1
-                yield record
-            elif type_ != "warcinfo":
-                type_ = type_ if type_ in _TYPES else "unknown"
-                others.add(type_)
-                report.count(f"wet: {type_} record")
-            if type_ == "response" and not conversions:
-                raise UnreadableInputError("this is a WARC with response records, not WET text")
-    if not records and not report.truncated:
-        raise UnreadableInputError("it holds no WARC record that can be read")
-    if others and not conversions:
-        raise UnreadableInputError(f"this is a WARC with {' and '.join(sorted(others))} records, not WET text")
-
-
-def _read_record(members: "_Members", max_body_bytes: int, report: ReadReport) -> _Record | None:
-    """The record that begins the members' buffer, or None for one that is counted instead.
-
-    Leaves the buffer after the record; after one that lies, behind its header, where the next may begin anywhere.
-    """
-    buffer, newline = members.buffer, members.newline
-    end_of_record = newline * 2
-    while (header_end := buffer.find(end_of_record, 0, MAX_HEADER_BYTES)) < 0:
-        endless = len(buffer) >= MAX_HEADER_BYTES
-        if endless or not members.fill():
-            if endless or not members.unfinished():
-                report.count("wet: bad header")
-            del buffer[: len(_WARC)]
-            return None
-    headers = _parse_headers(buffer[:header_end])
-    del buffer[: header_end + len(end_of_record)]
-
-    if not _LENGTH.fullmatch(headers.get("content-length", "")):
-        report.count("wet: bad length")
-        return None
-    left = int(headers["content-length"])  # bytes of the body in the buffer and still to come
-    too_large = left > max_body_bytes
-    next_record, nested = newline + _WARC, -1
-    while len(buffer) < left + len(end_of_record) + len(_WARC) and members.fill():
-        if too_large:
-            nested = buffer.find(next_record, 0, left)
-            if nested >= 0:
-                break
-            passed = max(0, min(len(buffer), left) - len(next_record))
-            del buffer[:passed]
-            left -= passed
-
-    if nested < 0:
-        nested = buffer.find(next_record, 0, left)
-    after = left + len(end_of_record)
-    if nested < 0 and len(buffer) < after:
-        ended = members.end is _End.OPEN and len(buffer) < left and buffer.endswith(end_of_record)
-        if ended or not members.unfinished():
-            report.count("wet: length differs")
-        buffer.clear()
-        return None
-    followed = _WARC.startswith(buffer[after : after + len(_WARC)])
-    if nested >= 0 or not buffer.startswith(end_of_record, left) or not followed:
-        # A page may quote a record, and garbage may follow one: where the length is in doubt, the digest decides.
-        if too_large or not _has_digest(buffer[:left], headers.get("warc-block-digest", "")):
-            report.count("wet: length differs")
-            return None
-        if not followed:
-            report.count("wet: garbage between records")
-    elif len(buffer) == after and members.end in (_End.DAMAGED, _End.CUT):
-        buffer.clear()
-        return None
-    body = None if too_large else bytes(memoryview(buffer)[:left])
-    del buffer[:after]
-    return headers, body
-
-
-def _parse_headers(block: bytearray) -> dict[str, str]:
-    """Values by lower-case name, whatever their order; the first of a repeated name stands."""
-    headers: dict[str, str] = {}
-    name = ""
-    for line in block.decode(errors="replace").split("\n")[1:]:
-        if line.startswith((" ", "\t")) and name:  # a folded line
-            headers[name] = f"{headers[name]} {line.strip()}".lstrip()
-            continue
-        name, _, value = line.partition(":")
-        name = name.strip().lower()
-        headers.setdefault(name, value.strip())
-    return headers
-
-
-def _has_digest(body: bytearray, digest: str) -> bool:
-    algorithm, _, value = digest.partition(":")
-    return algorithm.lower() == "sha1" and value.upper().encode() == base64.b32encode(hashlib.sha1(body).digest())
-
-
-# ---- bytes: what was stored, decompressed, and where it may be cut
-
-
-class _End(Enum):
-    """How a member ended."""
-
-    WHOLE = auto()  # its checksum and length are right
-    DAMAGED = auto()
-    CUT = auto()  # the stored bytes stop inside it
-    OPEN = auto()  # the end of a plain file, which looks the same whole and cut
-
-
-class _Members:
-    """A file's decompressed bytes, one gzip member at a time; a plain file is one member.
-
-    `buffer` holds what was decompressed and not yet taken. A record may run on into the next member (files that were
-    compressed in blocks), unless that one begins with a record of its own.
-    """
-
-    def __init__(self, stream: BinaryIO, report: ReadReport) -> None:
-        self.buffer = bytearray()
-        self.newline = b"\r\n"  # of the latest record: tools that tidy line ends leave LF
-        self.end: _End | None = None
-        self._report = report
-        self._pieces = _pieces(stream, report)
-        self._ahead = b""  # how the next member begins
-        self._over = False
-        self._sniffed = False
-
-    def next(self) -> bool:
-        """Go on to the next member; False after the last."""
-        if self._over:
-            return False
-        self.buffer[:] = self._ahead
-        self._ahead, self.end = b"", None
-        return True
-
-    def fill(self) -> bool:
-        """Add bytes to the buffer; False once nothing more can belong to what is in it, and `end` says why."""
-        ahead, whole = b"", False
-        while self.end is None:
-            piece = next(self._pieces, None)
-            if isinstance(piece, bytes):
-                ahead += piece
-                if whole and ahead.startswith(_WARC):
-                    self._ahead, self.end = ahead, _End.WHOLE
-                elif not (whole and _WARC.startswith(ahead)):
-                    self.buffer += ahead
-                    return True
-            elif piece is _End.WHOLE:
-                whole = True
-            else:
-                self._over = piece is not _End.DAMAGED
-                self._sniffed |= piece is _End.DAMAGED
-                self.end = _End.WHOLE if whole or piece is None else piece
-        return False
-
-    def seek_record(self) -> bool:
-        """Drop bytes until a record begins the buffer; False if the member ends first."""
-        buffer = self.buffer
-        while True:
-            while len(buffer) < len(_WARC) + 3 and self.fill():  # the first line: WARC/1.0 and its end
-                pass
-            if buffer.startswith(_WARC):
-                self.newline = b"\n" if buffer.startswith(b"\n", len(_WARC) + 1) else b"\r\n"
-                self._sniffed = True
-                return True
-            if not self._sniffed and not _WARC.startswith(buffer):
-                raise UnreadableInputError(f"not a WARC: its text begins with {bytes(buffer[:16])!r}")
-            marker = self.newline + _WARC
-            found = buffer.find(marker)
-            if found >= 0:
-                del buffer[: found + len(self.newline)]
-                continue
-            if _WARC.startswith(buffer) and buffer:
-                self.unfinished()
-            del buffer[: 1 - len(marker)]
-            if not self.fill():
-                return False
-
-    def unfinished(self) -> bool:
-        """Called where a record lacks bytes: whether they were lost with the member, not withheld by the record."""
-        if self.end is _End.OPEN:
-            self._report.truncated = "the file ends inside a record"
-        return self.end is not _End.WHOLE
-
-
-def _pieces(stream: BinaryIO, report: ReadReport) -> Iterator[bytes | _End]:
-    """Decompressed bytes, and after each member how it ended."""
-    start = b""
-    while len(start) < len(_WARC) and (chunk := stream.read(_READ_BYTES)):
-        start += chunk
-    if start.startswith(_GZIP):
-        yield from _gunzip(start, lambda: stream.read(_READ_BYTES), report)
-    elif start.startswith(_WARC):
-        while start:
-            yield start
-            start = stream.read(_READ_BYTES)
-        yield _End.OPEN
-    elif _GZIP.startswith(start) or _WARC.startswith(start):
-        if not start:
-            raise UnreadableInputError("the file is empty")
-        report.truncated = f"the file ends after {len(start)} bytes"
-    else:
-        raise UnreadableInputError(f"neither gzip nor WARC: it begins with {start[:16]!r}")
-
-
-def _gunzip(raw: bytes, read: Callable[[], bytes], report: ReadReport) -> Iterator[bytes | _End]:
-    """The members of a gzip file that begins with `raw` and goes on with what `read` gives."""
-    while raw:
-        inflater = isal_zlib.decompressobj(31)
-        kept = [raw]  # the member's compressed bytes, from its header on
-        piece, damaged = b"", False
-        try:
-            while not inflater.eof:
-                if not raw and len(piece) < _PIECE_BYTES:
-                    raw = read()
-                    if not raw:
-                        break
-                    kept.append(raw)
-                    if len(kept) > 2 * _KEPT_READS:
-                        del kept[:_KEPT_READS]
-                piece = inflater.decompress(raw, _PIECE_BYTES)
-                raw = inflater.unconsumed_tail
-                if piece:
-                    yield piece
-        except _InflateError:
-            damaged = True
-        if inflater.eof:
-            yield _End.WHOLE
-            raw = inflater.unused_data
-            while len(raw) < len(_GZIP) and (chunk := read()):
-                raw += chunk
-            if not raw.startswith(_GZIP[: len(raw)]):
-                report.count("gzip: garbage between members")
-                raw = _find_member(raw, read)
-                yield _End.DAMAGED  # a record must not go on behind the gap
-            continue
-        # A damaged member may also run on to the end of the file, over others that begin with a record.
-        raw = _find_member(b"".join(kept)[1:], read, b"" if damaged else _WARC)
-        if damaged or raw:
-            report.count("gzip: damaged member")
-            yield _End.DAMAGED
-        else:
-            report.truncated = "the file ends inside a gzip member"
-            yield _End.CUT
-
-
-def _find_member(raw: bytes, read: Callable[[], bytes], opening: bytes = b"") -> bytes:
-    """The file from the first gzip member on whose text begins with `opening`; empty if there is none."""
-    start = 0
-    while True:
-        found = raw.find(_GZIP, start)
-        if found < 0 or len(raw) - found < _PROBE_BYTES:
-            chunk = read()
-            if chunk:
-                raw, start = raw[found if found >= 0 else 1 - len(_GZIP) :] + chunk, 0
-                continue
-            if found < 0:
-                return b""
-        try:
-            if isal_zlib.decompressobj(31).decompress(raw[found : found + _PROBE_BYTES], 64).startswith(opening):
-                return raw[found:]
-        except _InflateError:
-            pass
-        start = found + 1
+def _title_and_text(body: bytes | None, report: ReadReport) -> tuple[str, str]:
+    if body is None:
+        return "", ""
+    try:
+        decoded = body.decode()
+    except UnicodeDecodeError:
+        decoded = body.decode(errors="replace")
+        report.count("wet: invalid utf-8")
+    title, _, text = decoded.partition("\n")
+    if len(title) > MAX_TITLE_CHARACTERS:
+        title = title[:MAX_TITLE_CHARACTERS]
+        report.count("wet: title cut")
+    return title.strip(), text

@@ -24,19 +24,21 @@ from pipelines.sample.markup import Block, Kind, blocks
 
 DISTRIBUTIONS = (
     "apache-beam", "beartype", "certifi", "cffi", "charset-normalizer", "click", "cryptography", "dnspython",
-    "fastavro", "fasteners", "filelock", "fsspec", "grimp", "grpcio", "httplib2", "hypothesis", "idna", "import-linter",
-    "jinja2", "jsonpickle", "lxml", "markdown-it-py", "mpmath", "mypy", "networkx", "numpy",
-    "objsize", "packaging", "pathspec", "pluggy", "proto-plus", "protobuf", "psutil", "pyarrow", "pycparser",
+    "fastavro", "fasteners", "filelock", "fsspec", "grimp", "grpcio", "httplib2", "hypothesis", "identify", "idna",
+    "import-linter", "jinja2", "jsonpickle", "lxml", "markdown-it-py", "mpmath", "mypy", "networkx", "numpy",
+    "objsize", "packaging", "pathspec", "pluggy", "proto-plus", "protobuf", "psutil", "py7zr", "pyarrow", "pycparser",
     "pydantic", "pydantic-core", "pygments", "pymongo", "pyparsing", "pytest", "pytest-timeout", "python-dateutil",
     "pytz", "pyyaml", "requests", "rich", "ruamel-yaml", "setuptools", "six", "sortedcontainers",
     "sympy", "torch", "tqdm", "typer", "typing-extensions", "typing-inspection", "urllib3", "zstandard",
 )  # fmt: skip
 STANDARD_LIBRARY = "python"
+_TOPICS = PurePosixPath("pydoc_data/topics.py")
 
 # What some systems package apart, what is vendored or generated, and what is long and says little for its length.
 _ELSEWHERE = {
     "test", "tests", "testing", "idlelib", "lib2to3", "ensurepip", "distutils", "tkinter", "turtledemo", "_vendor",
     "vendor", "site-packages", "dist-packages", "__pycache__", "_inductor",
+    "pydoc_data",
 }  # fmt: skip
 _MINIMUM_DOCUMENTED = 600  # characters between triple quotes below which a file is not worth parsing
 _MINIMUM_SHARE = 0.3  # and their share of the file: modules that are nearly all code cost time and give little
@@ -90,6 +92,18 @@ def documented_modules() -> Iterator[Module]:
                     yield module
 
 
+def topics() -> Iterator[Module]:
+    """The language reference that `help()` shows, topic by topic, kept as a dictionary in a source file."""
+    version = package_versions()[STANDARD_LIBRARY]
+    path = Path(sysconfig.get_path("stdlib"), _TOPICS)
+    if not path.exists():
+        raise UserError(f"Python {version} has no {_TOPICS}: install the whole library, then `make setup`")
+    for statement in ast.parse(path.read_bytes()).body:
+        if isinstance(statement, ast.Assign):
+            for topic, text in ast.literal_eval(statement.value).items():
+                yield Module(STANDARD_LIBRARY, version, topic, blocks(text))
+
+
 def descriptions() -> Iterator[Module]:
     """Each package's own description (the README in its metadata) and the guides it installs."""
     versions = package_versions()
@@ -129,38 +143,35 @@ def _parsing() -> Iterator[None]:
 
 def _standard_library(version: str) -> Iterator[Module]:
     root = Path(sysconfig.get_path("stdlib"))
-    topics = root / "pydoc_data" / "topics.py"
-    if not topics.exists():
-        raise UserError(f"Python {version} has no pydoc_data/topics.py: install the whole library, then `make setup`")
     for path in sorted(root.rglob("*.py")):
         relative = PurePosixPath(path.relative_to(root).as_posix())
-        if path == topics:
-            yield from _topics(topics, version)
-        elif _wanted(relative) and (module := _read_module(STANDARD_LIBRARY, version, _module_name(relative), path)):
+        if _wanted(relative) and (module := _read_module(STANDARD_LIBRARY, version, _module_name(relative), path)):
             yield module
-
-
-def _topics(path: Path, version: str) -> Iterator[Module]:
-    """The language reference that `help()` shows, kept as a dictionary in a source file."""
-    for statement in ast.parse(path.read_bytes()).body:
-        if isinstance(statement, ast.Assign):
-            for topic, text in ast.literal_eval(statement.value).items():
-                yield Module(STANDARD_LIBRARY, version, f"topics.{topic}", blocks(text))
 
 
 def _wanted(path: PurePosixPath) -> bool:
     return not _ELSEWHERE.intersection(path.parts) and not path.name.startswith("_sysconfigdata")
 
 
+def installed_files(package: str) -> Iterator[tuple[PurePosixPath, Path]]:
+    """What a package's distribution brought, apart from its metadata: names in the package, and where they lie."""
+    for path, file in _installed(package):
+        if not path.parts[0].endswith(".dist-info") and path.suffix != ".pyc":
+            yield path, file
+
+
 def _files(package: str, *suffixes: str) -> Iterator[tuple[PurePosixPath, Path]]:
+    """A package's files that are documentation's, if they end in one of `suffixes`."""
+    return ((path, file) for path, file in _installed(package, *suffixes) if _wanted(path))
+
+
+def _installed(package: str, *suffixes: str) -> Iterator[tuple[PurePosixPath, Path]]:
     """Installed files of a package that end in one of `suffixes`: their names in the package, and where they lie."""
     distribution = importlib.metadata.distribution(package)
     root = Path(str(distribution.locate_file("")))
     for name in _record(package):
-        if name.endswith(suffixes or "") and not name.startswith(".."):
-            path = PurePosixPath(name)
-            if _wanted(path) and (file := root / name).is_file():
-                yield path, file
+        if name.endswith(suffixes or "") and not name.startswith("..") and (file := root / name).is_file():
+            yield PurePosixPath(name), file
 
 
 @functools.cache

@@ -34,7 +34,7 @@ def _warcinfo(name: str) -> bytes:
     ).encode()
     headers = {
         "WARC-Type": "warcinfo",
-        "WARC-Date": _date(name),
+        "WARC-Date": fetched(name),
         "WARC-Filename": name,
         "WARC-Record-ID": _urn(f"warcinfo {name}"),
         "WARC-Block-Digest": _digest(block),
@@ -48,7 +48,7 @@ def _conversion(page: WebPage) -> bytes:
     headers = {
         "WARC-Type": "conversion",
         "WARC-Target-URI": page.url,
-        "WARC-Date": _date(page.url),
+        "WARC-Date": fetched(page.url),
         "WARC-Record-ID": _urn(f"conversion {page.url}"),
         "WARC-Refers-To": _urn(f"response {page.url}"),
         "WARC-Block-Digest": _digest(block),
@@ -71,7 +71,7 @@ def _digest(block: bytes) -> str:
     return "sha1:" + base64.b32encode(hashlib.sha1(block, usedforsecurity=False).digest()).decode()
 
 
-def _date(name: str) -> str:
+def fetched(name: str) -> str:
     """A moment of the crawl's month, fixed by what was fetched."""
     number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:6], "big")
     day, second = 8 + number % 12, number // 12 % 86_400

@@ -1,9 +1,9 @@
-"""Common Crawl, cleaned as CCNet does: repeated lines removed, language, perplexity, bucket.
+"""Common Crawl, cleaned as CCNet does: repeated lines removed, language, perplexity, bucket; each step can be left out.
 
 Wenzek et al. 2019, "CCNet: Extracting High Quality Monolingual Datasets from Web Crawl Data" (arXiv 1911.00359).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, ClassVar, Literal
@@ -11,27 +11,22 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from filters import language, lines, perplexity
 from filters.decisions import kept
 from pipelines.deduplicate import Digest, Keep, read_bitmap
 from pipelines.documents import ReadReport
-from pipelines.readers.wet import read_wet
+from pipelines.readers.warc import read_crawl
 from pipelines.sources.source import Round, Scope, Section, Segment, Source
 from pipelines.tasks import Work
 from pipelines.writer import DocumentWriter
 
 Bucket = Literal["head", "middle", "tail", "all"]
 
-MEASURED = (
-    pa.field("lines_kept", pa.int32()),
-    pa.field("lines_removed", pa.int32()),
-    pa.field("language", pa.string()),
-    pa.field("language_score", pa.float32()),
-    pa.field("perplexity", pa.float32()),
-    pa.field("bucket", pa.string()),
-)
+LINES = (pa.field("lines_kept", pa.int32()), pa.field("lines_removed", pa.int32()))
+LANGUAGE = (pa.field("language", pa.string()), pa.field("language_score", pa.float32()))
+PERPLEXITY = (pa.field("perplexity", pa.float32()), pa.field("bucket", pa.string()))
 
 
 class Deduplicate(Section):
@@ -49,32 +44,61 @@ class Language(Section):
 
 
 class CommonCrawl(Source):
-    """WET files: `crawl-data/CC-MAIN-*/segments/*/wet/*.warc.wet.gz`, a collection being one dump."""
+    """WET or WARC files, a collection being one dump: `crawl-data/CC-MAIN-*/segments/*/wet/*.warc.wet.gz`.
+
+    `deduplicate`, `language` and `perplexity` may be false: what such a step needs is then neither made nor asked for.
+    """
 
     name: ClassVar[str] = "commoncrawl"
 
     tokens_per_byte: float = Field(0.02, gt=0)
     min_characters: int = Field(300, ge=0)
-    deduplicate: Deduplicate = Deduplicate()
-    language: Language = Language()
-    keep_buckets: tuple[Bucket, ...] = ("head", "middle")
+    deduplicate: Deduplicate | None = Deduplicate()
+    language: Language | None = Language()  # None: every language is kept
+    perplexity: bool = True
+    keep_buckets: tuple[Bucket, ...] = ("head", "middle")  # of perplexity
+
+    @field_validator("deduplicate", "language", mode="before")
+    @classmethod
+    def _switch_section(cls, value: object) -> object:
+        if isinstance(value, bool):
+            return {} if value else None
+        if value is not None and not isinstance(value, dict | Section):
+            raise ValueError("a section of settings is wanted, or false to leave this step out")
+        return value
+
+    @field_validator("perplexity", mode="before")
+    @classmethod
+    def _switch(cls, value: object) -> object:
+        if value is not None and not isinstance(value, bool):
+            raise ValueError("true is wanted, or false to leave this step out (buckets are `keep_buckets`)")
+        return value is True
 
     def chain(self) -> tuple[Segment | Round, ...]:
-        shared = {"min_characters": self.min_characters}
-        removal = {**shared, "keep": self.deduplicate.keep}
-        languages = {"languages": list(self.language.keep), "min_score": self.language.min_score}
-        return (
-            Segment("digest", f"{__name__}:digest", shared, folders=("rounds/commoncrawl.digest",)),
-            Round("lines", "digest", self.deduplicate.scope, {"keep": self.deduplicate.keep}),
-            Segment(
-                "clean",
-                f"{__name__}:clean",
-                {**removal, **languages, "keep_buckets": list(self.keep_buckets)},
-                folders=("text/commoncrawl", "dropped/commoncrawl"),
-                takes=("digest", "lines"),
-                models=("language_identification", "perplexity"),
-            ),
+        read = {"min_characters": self.min_characters}
+        rules: dict[str, Any] = dict(read)
+        before: tuple[Segment | Round, ...] = ()
+        if self.deduplicate:
+            keep = {"keep": self.deduplicate.keep}
+            before = (
+                Segment("digest", f"{__name__}:digest", read, folders=("rounds/commoncrawl.digest",)),
+                Round("lines", "digest", self.deduplicate.scope, keep),
+            )
+            rules |= keep
+        if self.language:
+            rules |= {"languages": list(self.language.keep), "min_score": self.language.min_score}
+        if self.perplexity:
+            rules |= {"keep_buckets": list(self.keep_buckets)}
+        models = ("language_identification", "perplexity") if self.perplexity else ("language_identification",)
+        clean = Segment(
+            "clean",
+            f"{__name__}:clean",
+            rules,
+            folders=("text/commoncrawl", "dropped/commoncrawl"),
+            takes=tuple(link.name for link in before),
+            models=models if self.language or self.perplexity else (),
         )
+        return (*before, clean)
 
     def measure(self) -> Segment:
         """What `models` measures cut-offs on: the perplexities of pages as `clean` sees them, before any is dropped for
@@ -96,43 +120,62 @@ def digest(work: Work) -> None:
 def clean(work: Work) -> None:
     """A split's pages without repeated lines, in the languages and perplexity buckets that are kept."""
     report, settings = ReadReport(), work.settings
-    with DocumentWriter(work, "commoncrawl", MEASURED) as writer:
+    with DocumentWriter(work, "commoncrawl", _columns(settings)) as writer:
         for batch in _measured(work, report):
-            batch = perplexity.bucket(batch, cutoffs=settings["cutoffs"])
-            writer.write(perplexity.keep_buckets(batch, buckets=settings["keep_buckets"]))
+            if "keep_buckets" in settings:
+                batch = perplexity.bucket(batch, cutoffs=settings["cutoffs"])
+                batch = perplexity.keep_buckets(batch, buckets=settings["keep_buckets"])
+            writer.write(batch)
     writer.report(report)
 
 
 def measure(work: Work) -> None:
     """The language and perplexity of a split's pages."""
     batches = [b.filter(pa.array(kept(b))).select(["language", "perplexity"]) for b in _measured(work, ReadReport())]
-    schema = pa.schema([f for f in MEASURED if f.name in ("language", "perplexity")])
+    schema = pa.schema([*LANGUAGE[:1], *PERPLEXITY[:1]])
     pq.write_table(pa.Table.from_batches(batches, schema), work.output("measured", "models/measured", ".parquet"))
+
+
+def _columns(settings: Mapping[str, Any]) -> list[pa.Field]:
+    """What the steps of these settings measure."""
+    columns = [*LINES] if "keep" in settings else []
+    if "languages" in settings or "keep_buckets" in settings:
+        columns += LANGUAGE
+    return [*columns, *PERPLEXITY] if "keep_buckets" in settings else columns
 
 
 def _read(work: Work, report: ReadReport) -> Iterator[pa.RecordBatch]:
     with work.open("raw") as stream:
         settings = work.settings
-        yield from read_wet(
+        yield from read_crawl(
             stream, collection=settings["collection"], report=report, min_characters=settings["min_characters"]
         )
 
 
 def _measured(work: Work, report: ReadReport) -> Iterator[pa.RecordBatch]:
-    """Batches without repeated lines and with language and perplexity measured."""
+    """Batches without repeated lines and with language and perplexity measured, as far as the settings want it."""
     settings = work.settings
-    found = Digest.read(work.path("digest.digest").read_bytes())
-    removals = lines.Removals(found.keys, read_bitmap(work.path("lines.bitmap").read_bytes()), settings["keep"])
+    removals = _removals(work) if "keep" in settings else None
     identify, scorers = _models(work)
     for batch in _read(work, report):
-        keys, offsets = lines.line_keys(batch)
-        batch = lines.remove_lines(batch, offsets, removals(keys))
-        batch = language.label(batch, model=identify)
-        batch = language.keep_languages(batch, languages=settings["languages"], min_score=settings["min_score"])
-        yield perplexity.measure(batch, scorers=scorers)
+        if removals:
+            keys, offsets = lines.line_keys(batch)
+            batch = lines.remove_lines(batch, offsets, removals(keys))
+        if identify:
+            batch = language.label(batch, model=identify)
+        if "languages" in settings:
+            batch = language.keep_languages(batch, languages=settings["languages"], min_score=settings["min_score"])
+        if "keep_buckets" in settings:
+            batch = perplexity.measure(batch, scorers=scorers)
+        yield batch
 
 
-def _models(work: Work) -> tuple[Any, dict[str, perplexity.LanguageScorer]]:
+def _removals(work: Work) -> lines.Removals:
+    found = Digest.read(work.path("digest.digest").read_bytes())
+    return lines.Removals(found.keys, read_bitmap(work.path("lines.bitmap").read_bytes()), work.settings["keep"])
+
+
+def _models(work: Work) -> tuple[language.LanguageModel | None, dict[str, perplexity.LanguageScorer]]:
     """The models this task names, loaded once in a child's life."""
     paths = {
         role.removeprefix("model."): str(work.path(role)) for role in work.task.inputs if role.startswith("model.")
@@ -142,7 +185,8 @@ def _models(work: Work) -> tuple[Any, dict[str, perplexity.LanguageScorer]]:
         code: _scorer(paths[f"perplexity.{code}.sentencepiece"], paths[f"perplexity.{code}.kenlm"])
         for code in languages
     }
-    return _identify(paths["language_identification"]), scorers
+    identification = paths.get("language_identification")
+    return _identify(identification) if identification else None, scorers
 
 
 _identify = lru_cache(maxsize=1)(language.load_language_model)

@@ -15,6 +15,7 @@ from pipelines.tasks import Input
 
 Percent = Annotated[Decimal, Field(ge=0, le=100, multiple_of=Decimal("0.01"))]
 Scope = Literal["group", "dump", "all"]
+PIECE = "piece"
 GROUPS = 32  # CCNet compares lines within 50 of a dump's 1,600 shards
 
 
@@ -31,6 +32,7 @@ class Split:
     collection: str
     name: str
     input: Input
+    pieces: int = 0  # into how many a segment that `cuts` is expected to cut it; 0: it is taken as it is
 
     @property
     def key(self) -> str:
@@ -51,7 +53,9 @@ class Segment:
     """One task for each split.
 
     `takes` names earlier segments and rounds: what they made of the same split are inputs under `<name>.<role>`, beside
-    the raw file as `raw` where `reads_raw`.
+    the raw file as `raw` where `reads_raw`. One that `cuts` is the first of its chain, takes the splits that have
+    `pieces`, and writes files under the role `PIECE`: each is a split for the segments behind it, in the other's place
+    (a round could not follow: its groups are planned with the splits).
     """
 
     name: str
@@ -61,6 +65,7 @@ class Segment:
     takes: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     reads_raw: bool = True
+    cuts: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Stack Exchange: questions with their answers, highest score first, from the sites' Posts.xml."""
 
-import json
 import re
 from collections.abc import Iterator
 from typing import ClassVar
@@ -12,38 +11,37 @@ from filters.threads import Thread, threads
 from pipelines.buckets import BucketReader, BucketWriter
 from pipelines.documents import MAX_DOCUMENT_BYTES, TOO_LARGE, Batcher, ReadReport
 from pipelines.readers.stackexchange import POSTS, SCHEMA, posts_bytes, read_posts
-from pipelines.sources.source import Round, Segment, Source, Split
+from pipelines.sources.source import PIECE, Round, Segment, Source, Split
 from pipelines.store import FileInfo
 from pipelines.tasks import Input, Work
-from pipelines.writer import DocumentWriter
+from pipelines.writer import DocumentWriter, add_report
 
 CUT = "rounds/stackexchange.cut"
+BUCKET_BYTES = 64 << 20  # of Posts.xml
 GROUP_BYTES = 16 << 20  # of posts that `clean` holds at a time
+MOST_PIECES = 500  # files that `cut` has open
+XML_TO_STORED = 4  # how much larger Posts.xml is than its .7z
 MEASURED = (pa.field("answers", pa.int32()),)
 
 
 class StackExchange(Source):
-    """`<site>.7z`, `<site>-Posts.7z`, or `<site>/Posts.xml`; a site of any size is cut into buckets of questions."""
+    """`<site>.7z`, `<site>-Posts.7z`, or `<site>/Posts.xml`; a site of any size is cut into pieces by its questions."""
 
     name: ClassVar[str] = "stackexchange"
     tokens_per_byte: float = Field(0.7, gt=0)  # of a .7z, which holds three times its size of text
     min_characters: int = Field(1, ge=1)
-    bucket_bytes: int = Field(64 << 20, gt=0)  # of Posts.xml
+    piece_bytes: int = Field(256 << 20, gt=0)  # of Posts.xml
 
     def splits(self, collection: str, file: FileInfo) -> list[Split]:
-        return [Split(collection, site_name(file.path), Input(file.path, file.size, file.hint))]
+        xml_bytes = file.size * (1 if file.path.lower().endswith(".xml") else XML_TO_STORED)
+        pieces = min(MOST_PIECES, -(-xml_bytes // self.piece_bytes) or 1)
+        return [Split(collection, site_name(file.path), Input(file.path, file.size, file.hint), pieces)]
 
     def chain(self) -> tuple[Segment | Round, ...]:
+        settings, folders = {"min_characters": self.min_characters}, ("text/stackexchange", "dropped/stackexchange")
         return (
-            Segment("cut", f"{__name__}:cut", {"bucket_bytes": self.bucket_bytes}, folders=(CUT,)),
-            Segment(
-                "clean",
-                f"{__name__}:clean",
-                {"min_characters": self.min_characters},
-                folders=("text/stackexchange", "dropped/stackexchange"),
-                takes=("cut",),
-                reads_raw=False,
-            ),
+            Segment("cut", f"{__name__}:cut", {"piece_bytes": self.piece_bytes}, folders=(CUT,), cuts=True),
+            Segment("clean", f"{__name__}:clean", settings, folders=folders),
         )
 
 
@@ -58,23 +56,20 @@ def site_name(path: str) -> str:
 def cut(work: Work) -> None:
     """A site's posts, each in the bucket of its question: answers can be anywhere in the file."""
     report = ReadReport()
-    posts, index = work.output("posts", CUT, ".arrow"), work.output("index", CUT, ".npy")
     with work.open("raw") as stream:
-        number = -(-posts_bytes(stream) // work.settings["bucket_bytes"])
-        with BucketWriter(posts, index, SCHEMA, "question", max(1, number)) as writer:
+        size = posts_bytes(stream)
+        pieces = min(MOST_PIECES, -(-size // work.settings["piece_bytes"]) or 1)
+        files = [work.output(PIECE, CUT, ".arrow", number) for number in range(pieces)]
+        with BucketWriter(files, SCHEMA, "question", max(pieces, -(-size // BUCKET_BYTES))) as writer:
             for batch in read_posts(stream, report=report):
                 writer.write(batch)
                 work.counts["posts"] += len(batch)
-    # `clean` reports what was met here: it is the segment that people look at.
-    met = {"counts": report.counts, "truncated": report.truncated}
-    work.output("report", CUT, ".json").write_text(json.dumps(met, sort_keys=True))
+    add_report(work, report)
 
 
 def clean(work: Work) -> None:
-    """A site's threads, bucket by bucket."""
-    met = json.loads(work.path("cut.report").read_bytes())
-    report = ReadReport(truncated=met["truncated"])
-    report.counts.update(met["counts"])
+    """The threads of one piece of a site, bucket by bucket."""
+    report = ReadReport()
     with DocumentWriter(work, "stackexchange", MEASURED) as writer:
         for batch in _documents(work, report):
             writer.write(batch)
@@ -84,9 +79,9 @@ def clean(work: Work) -> None:
 def _documents(work: Work, report: ReadReport) -> Iterator[pa.RecordBatch]:
     """Batches of threads with `MEASURED`; what belongs to no thread is counted in `report`."""
     settings, collection = work.settings, work.settings["collection"]
-    site = work.task.key.removeprefix(f"{collection}__")
+    site = work.task.key.removeprefix(f"{collection}__").rpartition("@")[0]
     batcher, answers = Batcher("stackexchange"), list[int]()
-    reader = BucketReader(work.path("cut.posts"), work.path("cut.index"), "question", "bytes")
+    reader = BucketReader(work.path("raw"), "question", "bytes")
 
     def add(thread: Thread, dropped: str | None) -> Iterator[pa.RecordBatch]:
         number = str(thread.question)

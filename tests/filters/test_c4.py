@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters import c4
@@ -80,6 +80,11 @@ def test_a_page_without_an_address_is_like_no_other():
 @pytest.mark.parametrize(("characters", "reason"), [(190_000, None), (190_001, "page_too_long")])
 def test_a_page_has_at_most_190_000_characters(characters, reason):
     assert c4.keep_pages(pages("é" * characters))["dropped"].to_pylist() == [reason]
+
+
+@given(st.text("é.", max_size=30), st.integers(0, 30))
+def test_a_page_is_too_long_by_its_characters(text, most):
+    assert c4.keep_pages(pages(text), max_characters=most)["dropped"].is_valid()[0].as_py() == (len(text) > most)
 
 
 # ---- lines
@@ -198,6 +203,14 @@ def test_a_bad_word_stands_between_non_letters(text, found):
     assert c4.BadWords(["Frob", "two words", "a+b", "été", ""]).found(pa.array([text])).tolist() == [found]
 
 
+@given(
+    st.lists(st.sampled_from(["frob", "FROB", "s", "é", "_", "9", "-", " ", ".", "\n", "("]), max_size=9).map("".join)
+)
+def test_any_text_has_a_bad_word_where_no_letter_digit_or_underscore_touches_it(text):
+    found = re.search(r"(?<!\w)frob(?!\w)", text, re.IGNORECASE) is not None
+    assert c4.BadWords(["frob"]).found(pa.array([text])).tolist() == [found]
+
+
 def test_a_page_with_a_bad_word_in_a_line_that_stays_is_dropped():
     bad = c4.BadWords(["frob"])
     assert one(around("There is a frob in here."), bad_words=bad)[1] == "bad_word"
@@ -238,6 +251,12 @@ def test_a_page_has_three_sentences_at_least(text, reason):
     assert one(text)[1] == reason
     assert c4.keep_sentences(pages(text))["dropped"].to_pylist() == [reason]
     assert one(text, min_sentences=0)[1] is None
+
+
+@given(st.lists(st.integers(1, 3), min_size=1, max_size=4), st.integers(0, 6))
+def test_a_page_has_as_many_sentences_as_its_lines_together(lengths, minimum):
+    text = "\n".join(" ".join([SENTENCE] * length) for length in lengths)
+    assert one(text, min_sentences=minimum)[1] == ("few_sentences" if sum(lengths) < minimum else None)
 
 
 @given(st.lists(st.sampled_from(["One.", "One. Two.", "One. Two. Three. Four."]), max_size=5), st.integers(0, 6))
@@ -290,6 +309,17 @@ def test_english_is_kept_and_the_rest_has_its_reason():
     scores = batch["language_score"].to_numpy()
     assert scores[0] >= np.float32(0.99)
     assert (scores == scores.round(4)).all()
+
+
+@given(st.integers(0, len(ENGLISH)), st.floats(0, 1))
+@settings(max_examples=30)
+def test_a_page_stays_if_english_is_sure_enough(cut, least):
+    batch = c4.keep_english(
+        pages(f"{ENGLISH[cut:]} {GERMAN[cut:]}"), detector=c4.load_language_detector(), min_score=least
+    )
+    language, score = batch["language"][0].as_py(), batch["language_score"][0].as_py()
+    expected = "language" if language != "en" else "language_score" if score < np.float32(least) else None
+    assert batch["dropped"][0].as_py() == expected
 
 
 def test_a_score_depends_on_nothing_but_its_page():

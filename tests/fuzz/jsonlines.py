@@ -3,9 +3,11 @@
 import gzip
 import io
 from collections.abc import Iterator
+from pathlib import Path
 
 from pipelines.documents import ReadReport, UnreadableInputError
 from pipelines.readers.c4 import read_c4
+from tests.fuzz._inputs import heads
 
 _ROWS = (
     b'{"text":"One. Two \\u00e9.\\nThree.","url":"https://a.example/x","timestamp":"2019-04-25T12:57:54Z"}\n'
@@ -18,6 +20,10 @@ def seeds() -> Iterator[bytes]:
     yield _ROWS
     yield gzip.compress(_ROWS, mtime=0)
     yield gzip.compress(_ROWS[:120], mtime=0) + gzip.compress(_ROWS[120:], mtime=0)
+
+
+def real(folder: Path) -> Iterator[bytes]:
+    yield from heads(folder, "c4/*.jsonl", 8_000)
 
 
 def one_input(data: bytes) -> None:

@@ -1,12 +1,26 @@
 """A submission's files, apart at form feeds, to one text: in bounded time and memory, the same every time."""
 
 from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
 
-from filters.latex import flatten
+from filters.latex import project
+from filters.latex.body import main_text
 from filters.latex.expansion import Budget, expand
+from pipelines.documents import ReadReport
+from pipelines.readers.arxiv import read_arxiv
 
-BUDGET = Budget(tokens=50_000, characters=1 << 17)
+MAX_BYTES = 1 << 11
+BUDGET = Budget(tokens=1_000, characters=1 << 13)
 NAMES = ("main.tex", "b.tex", "own.sty", "own.cls", "main.bbl")
+
+
+WORDS = tuple(
+    rb"""\def \edef \gdef \let \futurelet \expandafter \csname \endcsname \newcommand \renewcommand \input{b}
+    \if \ifx \ifnum \else \fi \newif \begin{ \end{ \section{ \makeatletter \catcode \verb| \begin{verbatim}
+    \bibliography{ \DeclareMathOperator \newenvironment \usepackage{own} #1 ##1 \number \string \the ^^ \@for
+    \loop \repeat \romannumeral \jobname \begin{document} \end{document}""".split()
+)
 
 
 def one_input(data: bytes) -> None:
@@ -15,7 +29,8 @@ def one_input(data: bytes) -> None:
     size = sum(map(len, files.values()))
     assert sum(map(len, result.pieces)) <= (BUDGET.tokens + BUDGET.characters + size) * 16
     assert result.reached <= files.keys() | {name for name in result.reached if name not in NAMES}
-    flatten(files)
+    main_text(result.pieces)
+    project(files)
 
 
 def seeds() -> Iterator[bytes]:
@@ -32,3 +47,12 @@ def seeds() -> Iterator[bytes]:
     yield b"\f".join((main, other, style, class_))
     yield rb"\def\a{\b\b}\def\b{\a\a}\edef\c{\a}\a\expandafter\def\csname q\endcsname{r}\q\bye"
     yield rb"\makeatletter\def\l#1{\@ifnextchar\bgroup{,\l}{.}}\l{a}{b}\futurelet\n\ifx\n\undefined\xspace\fi"
+
+
+def real(folder: Path) -> Iterator[bytes]:
+    """Where papers begin, with their macros, and where they end."""
+    for path in folder.glob("arxiv/*.tar"):
+        with path.open("rb") as stream:
+            for batch in read_arxiv(stream, collection="", report=ReadReport()):
+                papers = (max((f["text"] for f in files), key=len) for files in batch["files"].to_pylist() if files)
+                yield from ((text[:1_000] + text[-500:]).encode()[:MAX_BYTES] for text in islice(papers, 12))

@@ -1,11 +1,13 @@
 """MediaWiki dumps."""
 
 import bz2
+import gzip
 import io
 from collections.abc import Iterator
+from pathlib import Path
 
 from pipelines.documents import ReadReport, UnreadableInputError
-from pipelines.readers.mediawiki import multistream_ranges, read_dump
+from pipelines.readers.mediawiki import cut_dump, page_ranges, read_dump
 
 _HEAD = (
     b'<mediawiki xml:lang="en"><siteinfo><sitename>Wikipedia</sitename><dbname>enwiki</dbname>'
@@ -18,11 +20,26 @@ _PAGE = (
 )
 
 
+WORDS = (
+    b"<page>", b"</page>", b"<text", b"</text>", b"<redirect title='x'/>", b"<ns>0</ns>", b"<revision>", b"</revision>",
+    b"<!DOCTYPE m [<!ENTITY a 'b'>]>", b"&a;", b"&#x", b"<siteinfo>", b"</siteinfo>", b"</mediawiki>", b"<model>",
+    b"<![CDATA[", b"<!--", b"-->", b"BZh91AY&SY", b"\xff\xfe", b"encoding='utf-16'",
+)  # fmt: skip
+
+
 def seeds() -> Iterator[bytes]:
-    """A dump: plain, bz2, and multistream."""
+    """A dump: plain, bz2, gzip, and multistream."""
     yield _HEAD + _PAGE + _PAGE + b"</mediawiki>"
     yield bz2.compress(_HEAD + _PAGE + b"</mediawiki>")
+    yield gzip.compress(_HEAD + _PAGE + b"</mediawiki>", mtime=0)
     yield b"".join(map(bz2.compress, (_HEAD, _PAGE, _PAGE, b"</mediawiki>")))
+
+
+def real(folder: Path) -> Iterator[bytes]:
+    """Where real dumps begin."""
+    for path in sorted(folder.glob("wikipedia/*.bz2"))[::3]:
+        with path.open("rb") as stream:
+            yield bz2.BZ2Decompressor().decompress(stream.read(1 << 20), 7_000)
 
 
 def one_input(data: bytes) -> None:
@@ -30,6 +47,8 @@ def one_input(data: bytes) -> None:
     try:
         for batch in read_dump(io.BytesIO(data), collection="c", report=ReadReport()):
             batch.validate(full=True)
-        multistream_ranges(io.BytesIO(data), 64)
+        page_ranges(io.BytesIO(data), 64, 64)
+        for piece in cut_dump(io.BytesIO(data), 64, report=ReadReport()):
+            b"".join(piece)
     except UnreadableInputError:
         pass

@@ -3,10 +3,17 @@
 import gzip
 import io
 from collections.abc import Iterator
+from pathlib import Path
 
 from pipelines.documents import ReadReport, UnreadableInputError
 from pipelines.readers.wet import read_wet
 from pipelines.sample.wet import WebPage, wet_members
+from tests.fuzz._inputs import heads
+
+WORDS = (
+    b"WARC/1.0\r\n", b"\r\n\r\n", b"\r\n\r\n\r\n\r\nWARC/1.0\r\n", b"Content-Length: ", b"WARC-Type: conversion",
+    b"WARC-Type: response", b"WARC-Record-ID: <urn:uuid:", b"WARC-Block-Digest: sha1:", b"\x1f\x8b\x08\0", b"\n ",
+)  # fmt: skip
 
 
 def seeds() -> Iterator[bytes]:
@@ -16,6 +23,12 @@ def seeds() -> Iterator[bytes]:
     yield whole
     yield gzip.compress(gzip.decompress(whole), mtime=0)
     yield gzip.decompress(whole)
+
+
+def real(folder: Path) -> Iterator[bytes]:
+    """Real files, packed and plain, whole and damaged."""
+    yield from heads(folder, "web/*.gz", 6_000, most=12)
+    yield from heads(folder, "web/*.txt", 6_000)
 
 
 def one_input(data: bytes) -> None:

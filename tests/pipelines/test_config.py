@@ -51,6 +51,8 @@ def test_overrides_go_by_dotted_names_with_or_without_sources(tmp_path):
         (MINIMAL + "    zzz: 1\n", "sources.wikipedia.zzz: unknown key; accepted here: inputs, languages, "),
         ("seed: [", "not valid YAML"),
         ("seed: 1\nseed: 2", "not valid YAML"),
+        ("seed: 2001-99-99", "not valid YAML: month must be in 1..12"),
+        ("[" * 3_000, "not valid YAML"),
         ("just text", "a configuration is a mapping"),
         (
             "limits: {memory_mb: 5}" + MINIMAL,
@@ -93,3 +95,12 @@ def test_the_manifests_configuration_holds_only_what_changes_bytes(tmp_path):
     assert load(path, elsewhere).describe() == load(path).describe()
     assert load(path, ["wikipedia.split_bytes=5"]).describe() != load(path).describe()
     assert "/" not in str(load(path, elsewhere).describe())
+
+
+def test_a_list_that_anchors_multiply_is_shown_in_one_short_line(tmp_path):
+    text = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 60))
+    path = write(tmp_path, text + "seed: *a59\n" + MINIMAL)
+    with pytest.raises(UserError) as refusal:
+        load(path)
+    [said] = [line for line in str(refusal.value).splitlines() if "seed: " in line]
+    assert len(said) < len(path) + 200

@@ -7,10 +7,12 @@ import pytest
 
 from filters.nearduplicates import containment, shingles
 from pipelines import nearduplicates
+from pipelines.engine import Engine, Limits
 from pipelines.nearduplicates import find
 from pipelines.signatures import SignatureWriter, read_verdicts
 from pipelines.tasks import Input, Record, Task
 
+ENGINE = Engine(Limits(workers=1, memory_mb=400, seconds=60))
 SETTINGS = {"share": 0.9, "times": 3.0}
 
 
@@ -32,7 +34,7 @@ def decide(folder: Path, splits: list[list[tuple[str, str]]], groups: list[range
             Task("books.editions", f"{number:03d}", "", "code", inputs, {**SETTINGS, **settings}, str(folder / "out"))
         )
     grouped = [[tasks[i] for i in group] for group in groups or [range(len(tasks))]]
-    find(grouped, "editions", "direct", [])
+    find(grouped, "editions", ENGINE)
     kept = []
     for task in tasks:
         [record] = (folder / "out" / "tasks" / "books.editions").glob(f"{task.key}-*.json")

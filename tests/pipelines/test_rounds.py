@@ -7,11 +7,12 @@ import pytest
 
 from pipelines import rounds, store
 from pipelines.deduplicate import read_bitmap
+from pipelines.engine import Engine, Limits
 from pipelines.fingerprint import canonical, code_fingerprint, sha256
 from pipelines.lock import locked
-from pipelines.pool import Limits, close_pools
+from pipelines.pool import close_pools
 from pipelines.progress import Monitor
-from pipelines.run import Engine, run_stages
+from pipelines.run import run_stages
 from pipelines.stages import Stage, as_input
 from pipelines.tasks import Input, Task
 

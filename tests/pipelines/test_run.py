@@ -11,12 +11,13 @@ import psutil
 import pytest
 
 from pipelines import store
+from pipelines.engine import Engine, Limits
 from pipelines.errors import RunError, UserError
 from pipelines.fingerprint import code_fingerprint
 from pipelines.lock import locked
-from pipelines.pool import Limits, close_pools
+from pipelines.pool import close_pools
 from pipelines.progress import Monitor
-from pipelines.run import Engine, run_stages
+from pipelines.run import run_stages
 from pipelines.stages import Stage
 from pipelines.tasks import Input, Task
 

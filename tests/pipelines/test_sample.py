@@ -13,10 +13,15 @@ import sys
 import sysconfig
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree
 
+import py7zr
+import py7zr.io
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 
@@ -26,11 +31,38 @@ from pipelines.sample.dump import NAMESPACES, WikiPage, multistream, single_stre
 from pipelines.sample.markup import Kind, blocks, plain, to_page, to_wikitext, wikitext
 from pipelines.sample.packages import Module, Section
 from pipelines.sample.pages import articles, web_pages
+from pipelines.sample.stackexchange import read_posts
 from pipelines.sample.wet import WebPage, wet_members
+
+from .sources.chains import counts, run_chain, texts
 
 ROOT = Path(__file__).parents[2]
 PROSE = ROOT / "pipelines" / "sample" / "prose"
 LANGUAGE_MODEL = Path(sys.prefix, "share", "altiplano", "lid.176.ftz")
+PAPERS = ROOT / "pipelines" / "sample" / "papers"
+QUESTIONS = sorted((ROOT / "pipelines" / "sample" / "questions").glob("*.md"))
+MET = {  # what each source drops or passes over
+    "c4": {"dropped: empty", "reader: c4: row without text", "reader: json: not an object"},
+    "github": {
+        f"dropped: {reason}"
+        for reason in (
+            "binary", "duplicate", "duplicate_cleaned", "extension", "few_alphanumeric", "few_letters", "generated",
+            "license", "license_unknown", "long_line", "long_lines", "no_content", "no_text_left", "not_utf8",
+            "vendored",
+        )
+    },
+    "books": {
+        "dropped: near_duplicate", "dropped: no_text_left", "dropped: not_text", "reader: tar: not a .txt file",
+    },
+    "arxiv": {
+        "dropped: damaged_archive", "dropped: no_text_left", "dropped: postscript", "reader: member: pdf",
+    },
+    "stackexchange": {
+        "dropped: no_text_left", "reader: orphan answer", "reader: post of type 5", "reader: repeated id",
+        "reader: row: not well-formed",
+    },
+}  # fmt: skip
+Chain = Callable[[str], tuple[dict[str, int], pa.Table]]
 EXPORT = "{http://www.mediawiki.org/xml/export-0.10/}"
 
 
@@ -39,6 +71,26 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sample") / "raw data"
     build_sample(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def chain(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Chain:
+    """A source's own chain over its files: what its readers and its last stage count, and the clean documents."""
+
+    @cache
+    def run(name: str) -> tuple[dict[str, int], pa.Table]:
+        out, pattern = tmp_path_factory.mktemp(name), "**" if name == "stackexchange" else "*"
+        done = run_chain(name, {"inputs": {"sample": [f"{name}/{pattern}"]}}, sample, out)
+        last = list(done)[-1]
+        met = {
+            reason: number
+            for stage in done
+            for reason, number in counts(done, stage).items()
+            if stage == last or reason.startswith("reader: ")
+        }
+        return met, texts(done, last, out)
+
+    return run
 
 
 def prose_pages() -> list[Path]:
@@ -187,7 +239,7 @@ class TestWetFiles:
 
 class TestDumps:
     def test_multistream_holds_a_hundred_pages_a_stream_at_most(self, sample: Path) -> None:
-        header, *streams, footer = bzip2_streams((sample / build.ENGLISH_DUMP).read_bytes())
+        header, *streams, footer = bzip2_streams((sample / "wikipedia" / build.ENGLISH_DUMP).read_bytes())
         assert header.startswith(b"<mediawiki ")
         assert header.rstrip().endswith(b"</siteinfo>")
         assert footer == b"</mediawiki>\n"
@@ -197,11 +249,11 @@ class TestDumps:
         assert all(stream.lstrip().startswith(b"<page>") for stream in streams)
 
     def test_the_german_dump_is_one_stream(self, sample: Path) -> None:
-        assert len(list(bzip2_streams((sample / build.GERMAN_DUMP).read_bytes()))) == 1
+        assert len(list(bzip2_streams((sample / "wikipedia" / build.GERMAN_DUMP).read_bytes()))) == 1
 
     @pytest.mark.parametrize(("name", "language"), [(build.ENGLISH_DUMP, "en"), (build.GERMAN_DUMP, "de")])
     def test_an_xml_parser_reads_it(self, sample: Path, name: str, language: str) -> None:
-        root = ElementTree.fromstring(bz2.decompress((sample / name).read_bytes()))
+        root = ElementTree.fromstring(bz2.decompress((sample / "wikipedia" / name).read_bytes()))
         site = root.find(f"{EXPORT}siteinfo")
         assert site is not None
         assert site.findtext(f"{EXPORT}dbname") == f"{language}wiki"
@@ -219,7 +271,7 @@ class TestDumps:
             assert text_of(page)
 
     def test_there_are_articles_redirects_and_pages_that_are_no_articles(self, sample: Path) -> None:
-        pages = wiki_pages(sample / build.ENGLISH_DUMP)
+        pages = wiki_pages(sample / "wikipedia" / build.ENGLISH_DUMP)
         namespaces = Counter(page.findtext(f"{EXPORT}ns") for page in pages)
         redirects = sum(page.find(f"{EXPORT}redirect") is not None for page in pages)
         assert namespaces.keys() >= {"0", "1", "8", "10", "14", "828"}
@@ -229,7 +281,7 @@ class TestDumps:
         assert models == {"wikitext", "javascript", "Scribunto"}
 
     def test_articles_use_the_markup_that_real_ones_use(self, sample: Path) -> None:
-        source = "\n".join(text_of(page) for page in wiki_pages(sample / build.ENGLISH_DUMP))
+        source = "\n".join(text_of(page) for page in wiki_pages(sample / "wikipedia" / build.ENGLISH_DUMP))
         for mark in (
             "{{convert|", "{{lang|", "{{formatnum:", "{{Infobox", "<ref", "{{cite", "[[File:", "[[Category:", "<math",
             "<syntaxhighlight", "{|", "<!--", "<gallery", "{{frac|", "{{val|", "{{nowrap|", "{{birth date|",
@@ -240,7 +292,7 @@ class TestDumps:
     def test_no_documentation_is_in_both(self, sample: Path) -> None:
         crawled = b"".join(gzip.decompress(path.read_bytes()) for path in whole_wet_files(sample)).decode()
         names = re.findall(r"^(\S+) — \S+ \S+ documentation$", crawled, flags=re.MULTILINE)
-        source = "\n".join(text_of(page) for page in wiki_pages(sample / build.ENGLISH_DUMP))
+        source = "\n".join(text_of(page) for page in wiki_pages(sample / "wikipedia" / build.ENGLISH_DUMP))
         written = re.findall(r"^\| name = (\S+)$", source, flags=re.MULTILINE)
         assert len(names) > 1000
         assert len(written) > 300
@@ -251,6 +303,78 @@ class TestDumps:
         for dump in (multistream("en", [WikiPage("A & B", text)]), single_stream("en", [WikiPage("A & B", text)])):
             (page,) = ElementTree.fromstring(bz2.decompress(dump)).findall(f"{EXPORT}page")
             assert (page.findtext(f"{EXPORT}title"), text_of(page)) == ("A & B", text)
+
+
+class TestOtherSources:
+    """The five sources beside web and wikipedia: their own chains take their files, and each rule finds something."""
+
+    @pytest.mark.parametrize("name", MET)
+    def test_each_keeps_documents_and_drops_some_and_no_file_is_unreadable(self, chain: Chain, name: str) -> None:
+        said, kept = chain(name)
+        assert {reason for reason in said if reason.startswith(("dropped: ", "reader: "))} == MET[name]
+        assert len(kept) == said["kept"] == len(set(kept["id"].to_pylist()))
+        assert sum(map(len, kept["text"].to_pylist())) > 12_000  # a window of the trainer has a thousand or so
+
+    def test_c4_has_the_columns_and_lines_of_the_published_rows(self, sample: Path) -> None:
+        lines = [
+            line
+            for path in sorted(sample.glob("c4/c4-train.0000?-of-00002.json.gz"))
+            for line in gzip.decompress(path.read_bytes()).decode().splitlines()
+        ]
+        rows = [json.loads(line) for line in lines[:-3]]
+        assert {tuple(row) for row in rows} == {("text", "timestamp", "url")}
+        found = [line for row in rows for line in row["text"].splitlines()]
+        assert len(found) == len(set(found))
+        assert all(line.endswith((".", "?", "!", '"')) and len(line.split()) >= 5 for line in found)
+
+    def test_the_export_has_the_columns_of_bigquery_under_several_licences(self, sample: Path) -> None:
+        json_lines = gzip.decompress((sample / "github" / "contents-000000000000.json.gz").read_bytes()).splitlines()
+        table = pq.read_table(sample / "github" / "contents-000000000001.parquet")
+        rows = [*map(json.loads, json_lines), *table.to_pylist()]
+        assert {tuple(row) for row in rows} == {
+            ("id", "size", "content", "binary", "copies", "repo_name", "ref", "path", "mode", "license")
+        }
+        assert {row["license"] for row in rows} >= {"mit", "bsd-3-clause", "apache-2.0", "mpl-2.0", "psf-2.0"}
+        for row in rows[:20]:
+            data = row["content"].encode()
+            assert row["id"] == hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+
+    def test_the_later_edition_is_the_one_that_stays(self, chain: Chain) -> None:
+        _, kept = chain("books")
+        facts = {row["id"].removeprefix("books/sample/"): dict(row["metadata"]) for row in kept.to_pylist()}
+        assert facts.keys() == {"pg90001.txt", "pg90002-8.txt", "plain.tar/plain/manual.txt"}
+        assert facts["pg90002-8.txt"]["encoding"] == "cp1252"
+        assert not any("project gutenberg" in text.lower() for text in kept["text"].to_pylist())
+
+    def test_papers_leave_no_macro_of_their_own(self, chain: Chain) -> None:
+        _, kept = chain("arxiv")
+        text = "\n".join(kept["text"].to_pylist())
+        assert len(kept) == len(list(PAPERS.iterdir()))
+        source = "".join(path.read_text() for path in sorted(PAPERS.rglob("*.*")))
+        own = set(re.findall(r"\\(?:newcommand|renewcommand|DeclareMathOperator|def)\*?\{?\\(\w+)", source))
+        assert len(own) > 15
+        assert [name for name in own if re.search(rf"\\{name}(?![A-Za-z])", text)] == []
+        assert text.count("\\section") > 15
+        assert "withdrawn" not in text
+
+    @pytest.mark.parametrize("source", QUESTIONS, ids=lambda path: path.stem)
+    def test_answers_come_later_than_their_questions_and_among_others(self, source: Path) -> None:
+        posts = read_posts(source)
+        asked = [post.thread for post in posts if post.title is not None]
+        assert asked == sorted(set(asked))
+        assert {post.thread for post in posts} == set(asked)
+        for number, post in enumerate(posts):
+            assert post.title is not None or post.thread in {earlier.thread for earlier in posts[:number]}
+        assert any(first.thread > second.thread for first, second in itertools.pairwise(posts))
+
+    def test_tags_are_written_as_old_dumps_and_as_new_ones_do(self, sample: Path) -> None:
+        new = (sample / "stackexchange" / "terminal.example" / "Posts.xml").read_text("utf-8-sig")
+        assert 'Tags="|python|files|"' in new
+        with py7zr.SevenZipFile(sample / "stackexchange" / "workbench.example.7z") as archive:
+            factory = py7zr.io.BytesIOFactory(1 << 20)
+            archive.extract(targets=["Posts.xml"], factory=factory)
+        old = factory.products["Posts.xml"].read().decode("utf-8-sig")
+        assert 'Tags="&lt;clocks&gt;&lt;pendulum&gt;"' in old
 
 
 class TestBuild:
@@ -274,6 +398,8 @@ class TestBuild:
         contents = [(sample / "sample.json").read_bytes()]
         contents += [gzip.decompress(path.read_bytes()) for path in whole_wet_files(sample)]
         contents += [bz2.decompress(path.read_bytes()) for path in sample.glob("wikipedia/*.bz2")]
+        contents += [gzip.decompress(path.read_bytes()) for path in sample.glob("c4/*.gz")]
+        contents += [(sample / name).read_bytes() for name in ("books/plain.tar", "github/checkouts.tar")]
         for content, place in itertools.product(contents, places - {"/", "/usr"}):
             assert place.encode() not in content
 

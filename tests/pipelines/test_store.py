@@ -52,10 +52,20 @@ def test_a_link_to_a_file_is_one_and_a_link_that_leads_nowhere_is_named(tmp_path
         store.glob(str(tmp_path / "*"))
 
 
-def test_a_copy_that_arrives_short_is_an_error(tmp_path):
-    store.write_bytes("memory://short", "a", b"12345")
-    with pytest.raises(OSError, match="5 bytes arrived of 6"):
-        store.fetch("memory://short/a", 6, tmp_path / "a")
+def test_a_copy_of_a_file_that_has_changed_is_an_error(tmp_path):
+    store.write_bytes("memory://changed", "a", b"12345")
+    store.fetch("memory://changed/a", tmp_path / "a", hint=store.info("memory://changed/a").hint)
+    assert (tmp_path / "a").read_bytes() == b"12345"
+    with pytest.raises(OSError, match="changed since the run was planned"):
+        store.fetch("memory://changed/a", tmp_path / "a", hint="6:")
+
+
+def test_of_a_remote_file_a_range_and_the_head_lie_at_their_places(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "REQUEST_BYTES", 3)
+    monkeypatch.setattr(store, "HEAD_BYTES", 1)
+    store.write_bytes("memory://range", "a", b"0123456789")
+    store.fetch("memory://range/a", tmp_path / "a", 2, 9)
+    assert (tmp_path / "a").read_bytes() == b"0\x002345678\0"
 
 
 def test_listings_are_relative_and_empty_where_there_is_no_folder(tmp_path):

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from pipelines import store
+from pipelines.errors import RunError
 from pipelines.fingerprint import code_fingerprint
-from pipelines.tasks import Input, Record, Task, execute
+from pipelines.ledger import COMPACTED, Ledger
+from pipelines.tasks import FAILED, TASKS, Input, Record, Task, execute
 
 UPPER = "tests.pipelines.bodies:upper"
 
@@ -133,6 +135,17 @@ def test_code_that_was_changed_since_the_run_was_planned_is_not_run(tmp_path):
     failure = execute(replace(make_task(tmp_path), code="of another version"))
     assert failure is not None
     assert "the code was changed while the run went on" in failure.reason
+
+
+@pytest.mark.parametrize("said", [b"", b"{}", b"[1]", b'{"stage":1}', b"\xff", b"null"])
+def test_a_record_that_is_damaged_is_named_with_what_to_do(tmp_path, said):
+    folder = tmp_path / TASKS / "stage"
+    folder.mkdir(parents=True)
+    for name in ("a.json", f"a{FAILED}", COMPACTED):
+        (folder / name).write_bytes(said + b"\n")
+        with pytest.raises(RunError, match=f"{name}: a damaged record; remove the file"):
+            Ledger(str(tmp_path), "stage")
+        (folder / name).unlink()
 
 
 def test_names_with_braces_are_names(tmp_path):

@@ -34,6 +34,16 @@ def test_a_file_that_is_no_model_is_named(tmp_path: Path, content: bytes | None)
         Model.load(path)
 
 
+def test_a_model_that_sentencepiece_takes_and_we_cannot_use_is_refused(model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "damaged.model"
+    path.write_bytes(model.read_bytes().replace("\u2581th".encode(), b"\xff\xff\xffth"))  # pieces are no text
+    with pytest.raises(ValueError, match=r"damaged\.model: not a SentencePiece model, or a damaged one"):
+        Model.load(path)
+    path.write_bytes(b"\x15\xff\xff\xff\xff" + model.read_bytes())  # a trainer_spec that is no message
+    with pytest.raises(ValueError, match=r"damaged\.model: not a SentencePiece model, or a damaged one"):
+        Model.load(path)
+
+
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [

@@ -63,6 +63,8 @@ def test_a_wrong_override_is_one_line_that_names_it(override, message):
         ("- 1", "not a YAML mapping"),
         ("", "not a YAML mapping"),
         ("a: !!python/object:os.system {}", "not valid YAML"),
+        ("a: 2001-99-99", "not valid YAML: month must be in 1..12"),
+        ("[" * 3_000, "not valid YAML"),
     ],
 )
 def test_a_file_that_is_not_settings_is_one_line(tmp_path, content, message):
@@ -87,3 +89,13 @@ def test_a_missing_file_or_model_is_named(tmp_path):
     (tmp_path / "folder.yaml").mkdir()
     with pytest.raises(ConfigError, match=r"folder\.yaml: cannot be read"):
         load_config(str(tmp_path / "folder.yaml"))
+
+
+def test_a_list_that_anchors_multiply_is_shown_in_one_short_line(tmp_path):
+    text = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 60))
+    path = tmp_path / "bomb.yaml"
+    path.write_text(text + "train: {steps: *a59}\n")
+    with pytest.raises(ConfigError) as refusal:
+        load_config(str(path))
+    [said] = [line for line in str(refusal.value).splitlines() if "train.steps" in line]
+    assert len(said) < len(str(path)) + 200

@@ -44,9 +44,12 @@ _STANDARD = frozenset(
 
 @dataclass(frozen=True)
 class Count:
-    """Uses of well-formed macros in a submission's body, and how many of them are left in its text."""
+    """Uses of well-formed macros in a submission's body, those of macros with arguments among them, and how many uses
+    of each macro are left in its text.
+    """
 
     uses: int
+    with_arguments: int
     left: Counter[str]
 
     @property
@@ -109,11 +112,12 @@ def count(files: Mapping[str, str], main: str, text: str) -> Count:
     whole = body(files, main, set())
     loading = re.finditer(r"\\(?:usepackage|documentclass)\s*(?:\[[^\]]*\])?\{([^{}]*)\}", whole)
     loaded = {name.strip() for match in loading for name in match[1].split(",")}
-    names, spans = set(), []
+    names: dict[str, str] = {}
+    spans = []
     for name, replacement, start, end in _definitions(whole):
         spans.append((start, end))
         if not re.search(re.escape(name) + r"(?![A-Za-z@])", replacement):
-            names.add(name)
+            names[name] = replacement
     for path, source in files.items():
         stem, _, extension = path.rpartition("/")[2].rpartition(".")
         if extension in ("sty", "cls") and stem in loaded:
@@ -122,17 +126,17 @@ def count(files: Mapping[str, str], main: str, text: str) -> Count:
             for name, replacement, start, _ in _definitions(source):
                 nested = any(a < start < b for a, b in inside)
                 if not nested and not _MACHINERY.search(replacement):
-                    names.add(name)
+                    names[name] = replacement
     for start, end in sorted(spans, reverse=True):
         whole = whole[:start] + whole[end:] if whole[start:end].count("\\newcommand") < 2 else whole
     _, begun, after = whole.partition("\\begin{document}")
     text_body = _BIBLIOGRAPHY.sub("", (after if begun else whole).partition("\\end{document}")[0])
     section = re.search(r"\\(?:section|chapter)\b", text_body)
     text_body = text_body[section.start() :] if section else text_body
-    names = {name for name in names if name[1:] not in _STANDARD}
-    uses = sum(word in names for word in re.findall(r"\\[A-Za-z]+", text_body))
+    names = {name: replacement for name, replacement in names.items() if name[1:] not in _STANDARD}
+    uses = [names[word] for word in re.findall(r"\\[A-Za-z]+", text_body) if word in names]
     left = Counter(word for word in re.findall(r"\\[A-Za-z]+", visible(text)) if word in names)
-    return Count(uses, left)
+    return Count(len(uses), sum("#" in replacement for replacement in uses), left)
 
 
 def main(archive: Path) -> None:

@@ -44,7 +44,15 @@ def text(body: str, preamble: str = "", **others: str) -> str:
         (r"\DeclareMathOperator*\argmax{arg\,max}", r"$\argmax_x$", r"$\operatorname*{arg\,max}_x$"),
         (r"\DeclareRobustCommand{\x}{y}", r"\x", "y"),
         (r"\DeclarePairedDelimiter{\abs}{|}{|}", r"\abs{x}\abs*{y}", r"|x|\left|y\right|"),
+        (r"\DeclarePairedDelimiterX{\inp}[2]{<}{>}{#1\delimsize|#2}", r"\inp{x}{y}\inp*{x}{y}\inp[\big]{x}{y}",
+            r"<x|y>\left<x\middle|y\right>\big<x\big|y\big>"),
         (r"\NewDocumentCommand{\x}{O{d}m}{#1#2}", r"\x{a}\x[b]{c}", "dabc"),
+        (r"\NewDocumentCommand\x{O{} O{e{f}} m}{(#1,#2,#3)}", r"\x{a}\x[b]{c}\x[b][d]{c}",
+            "(,e{f},a)(b,e{f},c)(b,d,c)"),
+        (r"\NewDocumentCommand\x{s m t+}{\IfBooleanTF{#1}{star}{plain} #2\IfBooleanT{#3}{!}}", r"\x{a}. \x*{b}+.",
+            "plain a. star b!."),
+        (r"\NewDocumentCommand\x{d<> D(){none} g}{#2\IfValueT{#1}{[#1]}\IfValueT{#3}{#3}}", r"\x<a>(b){c}\x.",
+            "b[a]cnone."),
         (r"\NewDocumentCommand{\x}{om}{\IfNoValueTF{#1}{none}{#1}#2}", r"\x{a}\x[b]{c}", "noneabc"),
         (r"\newenvironment{i}{\begin{quote}}{\end{quote}}", r"\begin{i}x\end{i}", r"\begin{quote}x\end{quote}"),
         (r"\makeatletter\def\x{\@ifstar\y\z}\def\y{s}\def\z{p}\makeatother", r"\x* \x.", "s p."),
@@ -54,6 +62,7 @@ def text(body: str, preamble: str = "", **others: str) -> str:
         (r"\def\a{\b}\def\b{\c}\def\c{deep}", r"\a", "deep"),
         (r"\def\x#1{\def\y##1{#1##1}}\x{a}", r"\y{b}", "ab"),
         (r"\newcommand{\eg}{e.g.\xspace}", r"\eg this, \eg, that", "e.g. this, e.g., that"),
+        (r"\newcommand{\eM}{machine\xspace}", "\\item \\eM\n  \\item \\eM", "\\item machine\n\\item machine"),
         (r"\newif\ifdraft \drafttrue", r"\ifdraft a\else b\fi", "a"),
         (r"\newif\ifdraft", r"\ifdraft a\else b\fi", "b"),
         ("", r"a\iffalse gone \ifx\x\y also \fi gone\fi b", "ab"),
@@ -116,6 +125,12 @@ def test_definitions_of_the_submissions_own_packages_and_classes_count():
     paper = flatten({"main.tex": main, **{name.replace("_", "."): source for name, source in files.items()}})
     assert paper is not None
     assert paper.text == "\\section{S}\nfrom a package, from a class"
+
+
+def test_a_package_may_give_symbols_another_meaning_and_a_class_another_look():
+    definitions = r"\renewcommand{\vec}[1]{\bm{#1}} \renewcommand{\P}{\mathbb{P}} \renewcommand{\emph}[1]{!}"
+    assert text(r"$\P(\vec{x})$ \emph{y}", r"\usepackage{own}", own_sty=definitions) == r"$\mathbb{P}(\bm{x})$ \emph{y}"
+    assert text(r"$\P(\vec{x})$", r"\LoadClass{own}", own_cls=definitions) == r"$\P(\vec{x})$"
 
 
 def test_a_classs_machinery_stays_as_it_is():

@@ -18,6 +18,7 @@ def test_macros_are_expanded(submissions, papers):
     used = [c for c in counts.values() if c.uses]
     assert len(used) >= 20
     assert sum(c.uses for c in used) >= 20_000
+    assert sum(c.with_arguments for c in used) >= 1_000
     assert statistics.median(c.share for c in used) == 1
     assert min(c.share for c in used) >= 0.9
 
@@ -88,11 +89,20 @@ def test_without_macros_nothing_changes_but_comments_and_the_bibliography(submis
 
 
 def test_files_are_in_the_order_of_their_inputs(submissions, papers):
-    text, places = papers["2401.00003"].text, []
-    for name in ("introduction", "basic_usage", "assumptions", "calculus", "printers", "numerics", "architecture"):
-        first = max(visible(submissions["2401.00003"][f"{name}.tex"]).split("\n"), key=len)
-        places.append(text.index(first.strip()[:60]))
-    assert places == sorted(places)
+    inputs = lines = 0
+    for name, files in submissions.items():
+        main = papers[name].main
+        whole = without_bibliography(body(files, main, set())).partition("\\end{document}")[0]
+        if (found := len(re.findall(r"\\(?:input|include)\s*\{", visible(files[main])))) == 0:
+            continue
+        inputs += found
+        plain = re.findall(r"(?m)^[A-Za-z]+(?:,? [A-Za-z]+){5,}(?=[,.]? *$)", whole[first_section(whole) :])
+        places = {line: papers[name].text.find(line) for line in plain if whole.count(line) == 1}
+        assert [line for line, place in places.items() if place < 0] == [], name
+        assert list(places.values()) == sorted(places.values()), name
+        lines += len(places)
+    assert inputs >= 100
+    assert lines >= 1_000
 
 
 def test_clean_writes_texts_and_reasons():

@@ -102,9 +102,20 @@ def test_parquet_and_json_give_the_same(tmp_path):
 def test_parquet_that_is_damaged_or_of_something_else_is_refused_in_a_sentence(tmp_path):
     path = tmp_path / "rows.parquet"
     pq.write_table(pa.table({"a": [1]}), path)
-    for data, said in ((path.read_bytes(), "no column"), (path.read_bytes()[:-9], "footer"), (b"PAR1", "footer")):
+    whole = path.read_bytes()
+    not_utf8 = whole.replace(b"\x01a", b"\x01\xff")  # in the column's name
+    for data, said in ((whole, "no column"), (whole[:-9], "footer"), (b"PAR1", "footer"), (not_utf8, "footer")):
         with pytest.raises(UnreadableInputError, match=said):
             list(read_export(io.BytesIO(data), collection="c", report=ReadReport()))
+
+
+def test_a_footer_that_lists_more_than_any_export_has_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.Table.from_pylist([ROW] * 20), path, row_group_size=1)
+    assert len(table(read_github(path, collection="c", report=ReadReport()))) == 20
+    monkeypatch.setattr(github, "MAX_FOOTER_ITEMS", 19)
+    with pytest.raises(UnreadableInputError, match="footer"):
+        list(read_github(path, collection="c", report=ReadReport()))
 
 
 def test_a_damaged_row_group_costs_itself(tmp_path):

@@ -2,6 +2,7 @@
 
 import bz2
 import datetime
+import gzip
 import io
 import tracemalloc
 from html import escape
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.documents import ReadReport, UnreadableInputError
-from pipelines.readers.mediawiki import describe_file_name, multistream_ranges, read_dump
+from pipelines.readers.mediawiki import cut_dump, describe_file_name, page_ranges, read_dump
 
 HEADER = (
     '<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.11/" version="0.11" xml:lang="en">\n  <siteinfo>\n'
@@ -129,8 +130,9 @@ def test_bytes_after_the_last_stream_are_counted() -> None:
         (bz2.compress(b""), "before its first byte of text"),
         (bz2.compress(HEADER.encode())[:20], "before its first byte of text"),
         (b"BZh9 and then no bz2 at all" * 10, "before its first byte of text"),
-        (b"\x1f\x8b\x08\x00" + bytes(100), "the file is gzip"),
-        (b"7z\xbc\xaf\x27\x1c" + bytes(100), "the file is 7z"),
+        (b"\x1f\x8b\x08\x00" + bytes(100), "before its first byte of text"),
+        (b"7z\xbc\xaf\x27\x1c" + bytes(10), "the 7z archive is cut short"),
+        (b"\xfd7zXZ\x00" + bytes(100), "the file is xz"),
         (b"just some words, no XML", "not a MediaWiki dump"),
         (bytes(range(256)) * 100, "not a MediaWiki dump"),
         (b'<?xml version="1.0"?><posts><row Id="1"/></posts>', "not a MediaWiki dump"),
@@ -279,7 +281,7 @@ def test_splits_together_give_what_the_whole_dump_gives(counts: list[int], targe
     if damaged is not None and counts:
         header = len(bz2.compress(HEADER.encode()))
         data[header + int(damaged * (len(data) - header - 1))] ^= 0x55
-    ranges = multistream_ranges(io.BytesIO(data), target)
+    ranges = page_ranges(io.BytesIO(data), target, target)
     assert ranges[0][0] == 0
     assert ranges[-1][1] == len(data)
     assert all(left[1] == right[0] for left, right in pairwise(ranges))
@@ -289,15 +291,14 @@ def test_splits_together_give_what_the_whole_dump_gives(counts: list[int], targe
 
 def test_a_multistream_dump_is_cut_at_every_stream_of_pages() -> None:
     data = multistream([page(1), page(2), page(3)])
-    assert len(multistream_ranges(io.BytesIO(data), 1)) == 4
-    assert multistream_ranges(io.BytesIO(data), len(data)) == [(0, len(data))]
-    assert len(multistream_ranges(io.BytesIO(plain(page(1), page(2))), 1)) == 1
+    assert len(page_ranges(io.BytesIO(data), 1, 1)) == 4
+    assert page_ranges(io.BytesIO(data), len(data), 1) == [(0, len(data))]
 
 
 def test_streams_that_start_inside_a_page_are_not_cut() -> None:
     whole = plain(*(page(n) for n in range(1, 6)))
     data = b"".join(bz2.compress(whole[i : i + 333]) for i in range(0, len(whole), 333))
-    ranges = multistream_ranges(io.BytesIO(data), 1)
+    ranges = page_ranges(io.BytesIO(data), 1, 1)
     assert [n for each in ranges for n in ids(read(data, stream_range=each)[0])] == [1, 2, 3, 4, 5]
 
 
@@ -347,3 +348,35 @@ def test_a_real_utf_16_dump_is_taken(shared_data: Path) -> None:
     assert row["id"] == "wikipedia/20220801/bgwiki/558"
     assert "Григорианск" in row["text"]
     assert report.counts == {"page: namespace": 2}
+
+
+@given(st.lists(st.integers(1, 200), max_size=20), st.integers(1, 20_000), st.booleans())
+@settings(max_examples=60)
+def test_pieces_together_give_what_the_whole_dump_gives(lengths: list[int], piece_bytes: int, ended: bool) -> None:
+    pages = [page(n, "words " * length * length) for n, length in enumerate(lengths, 1)]
+    data = gzip.compress((HEADER + "".join(pages) + (END if ended else page(99)[:90])).encode())
+    report = ReadReport()
+    cut = cut_dump(io.BytesIO(data), piece_bytes, report=report, max_document_bytes=100_000)
+    pieces = [b"".join(chunks) for chunks in cut]
+    whole, told = read(data, max_document_bytes=100_000)
+    assert [row for piece in pieces for row in read(piece, max_document_bytes=100_000)[0]] == whole
+    assert (report.counts, report.truncated) == (told.counts, told.truncated)
+    assert all(len(piece) < piece_bytes + 101_000 + len(HEADER) for piece in pieces)
+
+
+def test_plain_xml_is_cut_before_its_pages() -> None:
+    data = plain(page(1), page(2), page(3))
+    ranges = page_ranges(io.BytesIO(data), 1, 200)
+    assert len(ranges) == 4
+    assert [n for each in ranges for n in ids(read(data, stream_range=each)[0])] == [1, 2, 3]
+    assert all(read(data, stream_range=each)[1].truncated is None for each in ranges)
+
+
+@pytest.mark.parametrize("cut", [40, 400, -3])
+def test_damaged_gzip_gives_what_could_be_read(cut: int) -> None:
+    data = bytearray(gzip.compress(plain(*(page(n, str(hash(n * n))) for n in range(1, 300))), compresslevel=1))
+    data[cut if cut < 0 else len(data) - cut :] = b""
+    rows, report = read(bytes(data))
+    assert len(rows) > 250
+    assert report.truncated is not None
+    assert "gzip data" in report.truncated

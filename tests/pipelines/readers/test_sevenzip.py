@@ -113,6 +113,21 @@ def test_a_header_that_grows_is_refused():
     assert peak < 8 << 20
 
 
+def test_sizes_that_do_not_add_up_are_refused():
+    written = io.BytesIO()
+    with py7zr.SevenZipFile(written, "w", filters=FILTERS["LZMA2"]) as made:
+        made.set_encoded_header_mode(False)
+        made.writestr(b"b" * 30, "Badges.xml")
+        made.writestr(b"x" * 20, "Posts.xml")
+    data = written.getvalue()
+    end = 32 + int.from_bytes(data[12:20], "little")
+    header = data[end:].replace(b"\x09\x1e", b"\x09\x7f")  # of 50 bytes the first file is said to take 127
+    start = struct.pack("<QQL", end - 32, len(header), zlib.crc32(header))
+    data = data[:8] + struct.pack("<L", zlib.crc32(start)) + start + data[32:end] + header
+    with pytest.raises(UnreadableInputError, match="sizes of its files do not add up"):
+        read(data)
+
+
 @pytest.mark.parametrize("properties", [b"", b"\xff", b"\x29", b"\x26"])
 def test_properties_that_no_decompressor_takes_are_refused(properties):
     with pytest.raises(UnreadableInputError):

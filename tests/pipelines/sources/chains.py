@@ -7,23 +7,26 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.config import Config
+from pipelines.engine import Engine, Limits
 from pipelines.graph import source_stages
 from pipelines.models import Models
 from pipelines.plan import make_plan
 from pipelines.tasks import Record, execute, load
 
 Done = dict[str, dict[str, Record]]
+NO_MODELS = Models()
+ENGINE = Engine(Limits(workers=1, memory_mb=1_500, seconds=600))
 
 
-def run_chain(name: str, settings: Mapping[str, object], data: Path, out: Path) -> Done:
+def run_chain(name: str, settings: Mapping[str, object], data: Path, out: Path, models: Models = NO_MODELS) -> Done:
     """The records of every stage of the source `name`, by stage and task."""
     config = Config.model_validate({"data": str(data), "sources": {name: {"weight": 100, **settings}}})
     splits = make_plan(config).splits[name]
     done: Done = {}
-    for stage in source_stages(config, getattr(config.sources, name), splits, Models(), str(out)):
+    for stage in source_stages(config, getattr(config.sources, name), splits, models, str(out)):
         tasks = {task.key: task for task in stage.tasks(done)}
         if stage.job:
-            load(stage.job)([[tasks[key] for key in group] for group in stage.groups], stage.name, "direct", ())
+            load(stage.job)([[tasks[key] for key in group] for group in stage.groups], stage.name, ENGINE)
         else:
             for task in tasks.values():
                 failure = execute(task)

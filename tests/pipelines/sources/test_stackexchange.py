@@ -2,38 +2,24 @@
 
 import io
 import re
+from collections import Counter
 from html import escape
 from pathlib import Path
 from xml.etree import ElementTree
 
 import py7zr
-import pyarrow.parquet as pq
 import pytest
 
 from filters.threads import plain_text
-from pipelines import store
-from pipelines.fingerprint import code_fingerprint
 from pipelines.sources import stackexchange
-from pipelines.sources.stackexchange import StackExchange, site_name
-from pipelines.stages import as_input
-from pipelines.tasks import Record, Task, execute
+from pipelines.sources.stackexchange import site_name
+from tests.pipelines.sources.chains import Done, counts, run_chain, texts
 
 
-def build(path: Path, out: Path, **settings) -> tuple[list[dict], Record]:
-    """A site's documents, and the record of its last task."""
-    source = StackExchange(weight=100, inputs={"dump": (str(path),)}, **settings)
-    [split] = source.splits("dump", store.glob(str(path))[0])
-    inputs = {"raw": split.input}
-    for segment in source.chain():
-        task = Task(
-            f"stackexchange.{segment.name}", split.key, segment.body, code_fingerprint(segment.body),
-            inputs, {**segment.settings, "collection": "dump", "dropped_sample": 9}, str(out),
-        )  # fmt: skip
-        assert execute(task) is None
-        [path] = (out / "tasks" / task.stage).glob("*.json")
-        record = Record.from_json(path.read_text())
-        inputs = {f"{segment.name}.{o.role}": as_input(str(out), o) for o in record.outputs}
-    return pq.read_table(out / record.output("text").path).to_pylist(), record
+def build(path: Path, out: Path, **settings) -> tuple[list[dict], Done]:
+    """A site's documents, and its tasks' records."""
+    done = run_chain("stackexchange", {"inputs": {"dump": [str(path)]}, **settings}, path.parent, out)
+    return texts(done, "stackexchange.clean", out).to_pylist(), done
 
 
 def posts(*rows: str) -> str:
@@ -58,7 +44,7 @@ def test_a_site_becomes_its_threads(tmp_path):
     (tmp_path / "a.stackexchange.com").mkdir()
     path = tmp_path / "a.stackexchange.com" / "Posts.xml"
     path.write_text(SITE)
-    documents, record = build(path, tmp_path / "out")
+    documents, done = build(path, tmp_path / "out")
     [document] = documents
     assert document["id"] == "stackexchange/dump/a.stackexchange.com/1"
     assert document["text"] == "Why?\n\nI ask.\n\nten\n\nnine"
@@ -67,9 +53,9 @@ def test_a_site_becomes_its_threads(tmp_path):
         "site": "a.stackexchange.com", "question_id": "1", "url": "https://a.stackexchange.com/questions/1",
         "title": "Why?", "score": "5", "tags": "a b", "created": "2020-01-02", "license": "CC BY-SA 4.0",
     }  # fmt: skip
-    assert record.counts["reader: orphan answer"] == 1
-    assert record.counts["reader: post of type 4"] == 1
-    assert record.counts["dropped: no_text_left"] == 1
+    assert counts(done, "stackexchange.cut") == {"posts": 5, "reader: post of type 4": 1}
+    cleaned = counts(done, "stackexchange.clean")
+    assert (cleaned["reader: orphan answer"], cleaned["dropped: no_text_left"]) == (1, 1)
 
 
 def test_a_7z_and_its_plain_file_make_the_same_documents(tmp_path):
@@ -81,12 +67,15 @@ def test_a_7z_and_its_plain_file_make_the_same_documents(tmp_path):
     assert build(plain, tmp_path / "1")[0] == build(tmp_path / "a.example.org.7z", tmp_path / "2")[0]
 
 
-def test_buckets_and_groups_of_any_size_make_the_same_threads(tmp_path, shared_data, monkeypatch):
+def test_pieces_buckets_and_groups_of_any_size_make_the_same_threads(tmp_path, shared_data, monkeypatch):
     path = shared_data / "stackexchange" / "coffee.stackexchange.com.7z"
-    whole, _ = build(path, tmp_path / "1")
+    whole, done = build(path, tmp_path / "1")
+    assert len(done["stackexchange.clean"]) == 1
     monkeypatch.setattr(stackexchange, "GROUP_BYTES", 5_000)
+    monkeypatch.setattr(stackexchange, "BUCKET_BYTES", 50_000)
     monkeypatch.setattr("pipelines.buckets.WAITING_BYTES", 100_000)
-    cut, _ = build(path, tmp_path / "2", bucket_bytes=50_000)
+    cut, done = build(path, tmp_path / "2", piece_bytes=100_000)
+    assert len(done["stackexchange.clean"]) >= 5
     assert len(whole) >= 100
     assert [d["id"] for d in cut] != [d["id"] for d in whole]
     assert sorted(cut, key=lambda d: d["id"]) == sorted(whole, key=lambda d: d["id"])
@@ -97,16 +86,17 @@ def test_a_thread_that_is_too_large_is_dropped_with_its_reason(tmp_path, monkeyp
     answers = [row(Id=10 + i, PostTypeId=2, ParentId=1, Score=i, Body="x" * 100) for i in range(20)]
     path = tmp_path / "big.7z"
     path.write_text(posts(row(Id=1, PostTypeId=1, Title="Hot"), row(Id=2, PostTypeId=1, Title="Cold"), *answers))
-    documents, record = build(path, tmp_path / "out")
+    documents, done = build(path, tmp_path / "out")
     assert [document["text"] for document in documents] == ["Cold"]
-    assert record.counts["dropped: too_large"] == 1
+    assert counts(done, "stackexchange.clean")["dropped: too_large"] == 1
 
 
-def test_what_was_cut_short_is_said_by_the_last_segment(tmp_path):
+def test_what_was_cut_short_is_said_by_the_task_that_read_it(tmp_path):
     path = tmp_path / "a.com.xml"
     path.write_text(SITE[: SITE.index('<row Id="7"') + 20])
-    documents, record = build(path, tmp_path / "out")
+    documents, done = build(path, tmp_path / "out")
     assert len(documents) == 1
+    [record] = done["stackexchange.cut"].values()
     assert record.truncated == "the file ends without </posts>"
 
 
@@ -126,6 +116,7 @@ def test_the_site_is_in_the_path(path, site):
 def test_every_real_thread_has_its_answers_by_numeric_score(tmp_path, shared_data):
     """Against the file read another way: all of it at once, by ElementTree."""
     checked = as_text = 0
+    tagged = Counter[str]()  # by the first character: old dumps write <a><b>, new ones |a|b|
     for path in sorted((shared_data / "stackexchange").glob("*.7z")):
         with py7zr.SevenZipFile(path) as archive:
             factory = py7zr.io.BytesIOFactory(1 << 30)
@@ -138,8 +129,8 @@ def test_every_real_thread_has_its_answers_by_numeric_score(tmp_path, shared_dat
         for r in root:
             if r.get("PostTypeId") == "2":
                 answers.setdefault(r.get("ParentId"), []).append(r)
-        documents, record = build(path, tmp_path / path.name)
-        assert len(documents) == record.counts["read"] == len(questions)
+        documents, done = build(path, tmp_path / path.name)
+        assert len(documents) == counts(done, "stackexchange.clean")["read"] == len(questions)
         for document in documents:
             metadata = dict(document["metadata"])
             question = questions[metadata["question_id"]]
@@ -148,11 +139,13 @@ def test_every_real_thread_has_its_answers_by_numeric_score(tmp_path, shared_dat
             title = " ".join(question.get("Title").split())
             assert document["text"] == "\n\n".join(filter(None, [title, *parts]))
             assert metadata.get("tags", "").split() == re.findall(r"[^<>|]+", question.get("Tags", ""))
+            tagged[question.get("Tags", "")[:1]] += 1
             checked += len(ranked) > 1
             by_text = sorted(ranked, key=lambda a: (a.get("Score"), a.get("Id")), reverse=True)
             as_text += [a.get("Score") for a in by_text] != [a.get("Score") for a in ranked]
     assert checked >= 100
     assert as_text >= 50  # so many that a score sorted as text would get wrong
+    assert min(tagged["<"], tagged["|"]) >= 100
 
 
 def test_code_blocks_of_real_posts_keep_every_line(tmp_path, shared_data):
