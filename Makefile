@@ -4,13 +4,14 @@
 PYTHON := .venv/bin/python
 quote = '$(subst ','\'',$(1))'
 option = $(if $($(2)),$(1) $(call quote,$($(2))))
-joined = $(if $($(2)),$(call quote,$(1)=$($(2))))
+joined = $(if $(filter command,$(firstword $(origin $(2)))),$(if $($(2)),$(call quote,$(1)=$($(2))))) # not from the environment: REGION may be anybody's
 engine = $(call option,--runner,RUNNER) $(call option,--workers,WORKERS) $(call joined,--master,MASTER) \
 	$(call joined,--project,PROJECT) $(call joined,--region,REGION)
 ready = setup $(if $(filter spark,$(RUNNER)),spark)
 
 # $(call needs,target,variables,example): stops before any work, in one line and with status 2, where a variable is missing.
 needs = $(if $(filter $(1),$(MAKECMDGOALS)),$(foreach name,$(2),$(if $(strip $($(name))),,$(error $(name)= is missing: make $(1) $(3)))))
+$(call needs,plan,CONFIG,CONFIG=configs/llama.yaml)
 $(call needs,models,CONFIG OUT,CONFIG=configs/llama.yaml OUT=runs/models)
 $(call needs,shards,CONFIG OUT,CONFIG=configs/llama.yaml OUT=runs/llama)
 dataflow = RUNNER=dataflow PROJECT=my-project REGION=europe-west4 CONFIG=llama.yaml OUT=gs://bucket/run
@@ -20,7 +21,7 @@ $(call needs,verify,OUT,OUT=runs/demo)
 $(call needs,train,MANIFEST MODEL,MANIFEST=runs/demo/manifest.json MODEL=tiny)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup spark image demo models shards verify train bench test lint fuzz
+.PHONY: help setup spark image demo plan models shards verify train bench test lint fuzz
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -37,6 +38,9 @@ image: setup ## The image of this code for Dataflow: PROJECT= REGION= [TEMPLATE=
 demo: $(ready) ## Everything on the embedded sample, to a training step [OUT=runs/demo DATA= WORKERS= RUNNER=]
 	@$(PYTHON) -m pipelines demo --out $(call quote,$(or $(OUT),runs/demo)) $(call option,--data,DATA) \
 		$(engine) $(ARGS)
+
+plan: setup ## Files, tasks, hours, disk, price of a run: CONFIG= [ARGS=--full]
+	@$(PYTHON) -m pipelines plan --config $(call quote,$(CONFIG)) $(ARGS)
 
 models: $(ready) ## Language models and cut-offs, once for many runs: CONFIG= OUT= [RUNNER= WORKERS= MASTER= PROJECT= REGION=]
 	@$(PYTHON) -m pipelines models --config $(call quote,$(CONFIG)) --out $(call quote,$(OUT)) \

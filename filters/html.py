@@ -30,6 +30,7 @@ _BLOCKS = frozenset(
 _BREAKS = frozenset(["br", "hr", "option"])
 _VERBATIM = frozenset(["iframe", "noembed", "noframes", "script", "style", "textarea", "title", "xmp"])  # hold no tags
 _HIDDEN = _VERBATIM | frozenset(["audio", "canvas", "math", "noscript", "object", "select", "svg", "template", "video"])
+_FOREIGN = frozenset(["math", "svg"])  # XML's: the only ones that a slash closes
 _END = {name: re.compile(rf"</{name}(?=[\s/>])[^>]*+>?", re.IGNORECASE) for name in _HIDDEN}
 
 
@@ -74,6 +75,8 @@ def simplify(html: str) -> tuple[str, str] | None:
         elif name in _BREAKS:
             tags += 1
             parts.append("<br>")
+        elif name in _FOREIGN and tag[0].endswith("/>"):
+            continue
         elif name in _HIDDEN and not tag["close"] and name not in unclosed:
             end = _END[name].search(html, position)
             if name == "title" and not title:

@@ -7,6 +7,7 @@ python -m pipelines verify OUT
 """
 
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -25,14 +26,22 @@ RunnerOption = Annotated[
     str, typer.Option("--runner", help="direct, spark, dataflow, or any Beam runner's full name (untested).")
 ]
 WorkersOption = Annotated[
-    int | None, typer.Option("--workers", help="Child processes a Beam worker; by default one a core.")
+    int | None,
+    typer.Option("--workers", help="Child processes a Beam worker, by default one a core; machines on Dataflow."),
 ]
-OVERRIDES = "Settings to override, as commoncrawl.deduplicate.scope=all; options with dashes go to the Beam runner."
+SETTINGS = "Settings of the file are overridden by their dotted names: commoncrawl.deduplicate.scope=all."
+OPTIONS = "Other options go to the runner, each as --name=value: see docs/spark.md, docs/dataflow.md."
 PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
 def _split_arguments(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """Dotted overrides, and options for the Beam runner."""
+    """Dotted overrides, and options for the Beam runner. Raises UserError for an option with its value behind a
+    space.
+    """
+    for option, value in pairwise(arguments):
+        spaced = "=" not in value or value.startswith("spark.")
+        if option.startswith("-") and "=" not in option and not value.startswith("-") and spaced:
+            raise UserError(f"{option} {value}: not an option of this command; one for a runner is {option}={value}")
     return [a for a in arguments if not a.startswith("-")], [a for a in arguments if a.startswith("-")]
 
 
@@ -48,7 +57,7 @@ def _open(
     return loaded, out, commands.engine(loaded, runner, workers, options, out)
 
 
-@app.command(context_settings=PASS_THROUGH)
+@app.command(context_settings=PASS_THROUGH, epilog=f"{SETTINGS} {OPTIONS}")
 def run(
     context: typer.Context,
     config: ConfigOption,
@@ -71,7 +80,7 @@ def run(
         print_summary(commands.run(loaded, out, engine), out)
 
 
-@app.command(context_settings=PASS_THROUGH)
+@app.command(context_settings=PASS_THROUGH, epilog=f"{SETTINGS} {OPTIONS}")
 def models(
     context: typer.Context,
     config: ConfigOption,
@@ -86,7 +95,7 @@ def models(
     commands.train_models(loaded, out, engine)
 
 
-@app.command(context_settings=PASS_THROUGH)
+@app.command(context_settings=PASS_THROUGH, epilog=SETTINGS)
 def plan(
     context: typer.Context,
     config: ConfigOption,
@@ -170,7 +179,7 @@ def sample(out: Annotated[str, typer.Option("--out", help="The folder to make.")
     print(", ".join(f"{count:,} {what}" for what, count in build_sample(Path(out)).items()))
 
 
-@app.command(context_settings=PASS_THROUGH)
+@app.command(context_settings=PASS_THROUGH, epilog=f"{SETTINGS} {OPTIONS}")
 def demo(
     context: typer.Context,
     out: OutOption = "runs/demo",

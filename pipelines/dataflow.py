@@ -21,6 +21,7 @@ from pipelines import store
 from pipelines.config import Config
 from pipelines.errors import RunError, UserError
 from pipelines.fingerprint import canonical, sha256, source_versions
+from pipelines.models import EMBEDDED_LANGUAGE_IDENTIFICATION
 from pipelines.tasks import TASKS
 
 IMAGE = "ALTIPLANO_IMAGE"  # set in the image itself: a job launched from it runs on it
@@ -79,7 +80,7 @@ def complete(options: Sequence[str], config: Config, out: str, machines: int | N
     A name may be written with hyphens or underscores; `--image` is short for `--sdk_container_image`. Raises UserError
     for what is missing, unknown or out of reach.
     """
-    if not all(map(find_spec, ("google.cloud.dataflow", "gcsfs"))):
+    if not all(map(_installed, ("google.cloud.dataflow", "gcsfs"))):
         raise UserError("Google's clients are not installed: run `make setup`")
     given = [_named(option) for option in options]
     values = {**DEFAULTS, **dict(given)}
@@ -105,6 +106,13 @@ def complete(options: Sequence[str], config: Config, out: str, machines: int | N
     if "no_auth" not in values:
         _check_credentials()
     return flags
+
+
+def _installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # nor is the package above it
+        return False
 
 
 def _named(option: str) -> tuple[str, str]:
@@ -142,6 +150,10 @@ def _check_paths(config: Config, out: str) -> None:
         ("tokenizer.path", config.tokenizer.path),
         *inputs,
     ]
+    crawl = config.sources.commoncrawl
+    if crawl and crawl.language and not crawl.perplexity:  # with perplexity `models` puts it beside the others
+        identification = config.models.language_identification or str(EMBEDDED_LANGUAGE_IDENTIFICATION)
+        named.append(("models.language_identification", identification))
     for what, path in named:
         if path and store.is_local(path):
             raise UserError(f"{what}: {path} is on this machine, where Dataflow's cannot reach it; use gs://bucket/...")

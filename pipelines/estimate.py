@@ -147,7 +147,7 @@ class Estimate:
                 f"{held / GB:,.1f} GB in memory; this machine has {memory / GB:,.1f}: use --runner spark, which spills"
             )
         if out and store.is_local(out):
-            free = shutil.disk_usage(_existing(out)).free
+            free = shutil.disk_usage(_existing(store.filesystem(out)[1])).free
             if self.disk_bytes > free:
                 said.append(f"{out} will need {self.disk_bytes / GB:,.1f} GB; {free / GB:,.1f} GB are free there")
         return said
@@ -299,8 +299,8 @@ def _bytes_out(stage: Stage, size: SourceSize, cost: StageCost | None, tasks: in
     """Files by role: text and shards go with what is kept, samples of what is dropped with tasks, the rest with what
     goes in.
     """
-    if cost is None:
-        return {}
+    if cost is None:  # copies of files on the web are as large as these
+        return {"file": bytes_in} if all(folder.startswith("inputs/") for folder in stage.folders) else {}
     scales = dict.fromkeys(cost.bytes_out, bytes_in / cost.bytes_in)
     scales[DROPPED] = tasks / cost.tasks
     if cost.text_bytes:

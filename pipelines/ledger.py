@@ -26,9 +26,10 @@ class Ledger:
         names = store.list_files(self._folder)
         self._single = [n for n in names if n.endswith(".json") and not n.endswith(FAILED)]
         failed = [name for name in sorted(names) if name.endswith(FAILED)]
-        self._failed = {name: failure for name in failed for failure in self._parsed(name, Failure.from_json)}
         with ThreadPoolExecutor(READERS) as readers:
+            complaints = readers.map(lambda name: self._parsed(name, Failure.from_json), failed)
             found = readers.map(self._records_in, [*({COMPACTED} & names.keys()), *self._single])
+        self._failed = {name: failure for name, some in zip(failed, complaints, strict=True) for failure in some}
         self._records = {(r.key, r.fingerprint): r for records in found for r in records}
         known: list[Record | Failure] = [*self._records.values(), *self._failed.values()]
         self._contents = {i.memo_key: i.sha256 for entry in known for i in entry.inputs.values()}
@@ -96,8 +97,8 @@ class Ledger:
         """Keep these records in one file, and no others."""
         text = b"".join(record.to_json() for record in sorted(records, key=lambda r: r.key))
         store.write_bytes(self._out, f"{TASKS}/{self._stage}/{COMPACTED}", text)
-        for name in self._single:
-            store.remove(store.join(self._folder, name))
+        with ThreadPoolExecutor(READERS) as removers:  # as many as there are tasks
+            list(removers.map(store.remove, [store.join(self._folder, name) for name in self._single]))
 
 
 class Files:

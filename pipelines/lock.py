@@ -126,6 +126,8 @@ def _read(out: str) -> dict[str, Any] | None:
         found: dict[str, Any] = json.loads(store.read_bytes(store.join(out, LOCK)))
     except FileNotFoundError:
         return None
+    except ValueError:  # a disk's, copied with its run
+        return {"run": "", "host": "", "pid": 0, "beat": 0.0}
     return found
 
 

@@ -64,7 +64,9 @@ def language_identification(path: str | None) -> Models:
 
 
 def load(folder: str) -> Models:
-    """The models that `folder`/models.json pins. Raises UserError where it or a file it names is missing or changed."""
+    """The models that `folder`/models.json pins. Raises UserError where it or a file it names is missing or changed, or
+    it was made for a run that measures no perplexity.
+    """
     index = store.join(folder, INDEX)
     try:
         tree = json.loads(store.read_bytes(index))
@@ -77,6 +79,8 @@ def load(folder: str) -> Models:
         raise UserError(f"{index}: there are no models yet; make them with `make models`, once") from None
     except (ValueError, KeyError, TypeError, AttributeError, AssertionError):
         raise UserError(f"{index}: not an index of models; make it again with `make models`") from None
+    if f"model.{LANGUAGE_IDENTIFICATION}" not in files:
+        raise UserError(f"{index}: made with commoncrawl.perplexity=false; make it again with `make models`")
     return Models(files, cutoffs)
 
 

@@ -65,7 +65,7 @@ def _print(found: Estimate) -> None:
     for line in (
         f"last to finish: {found.last.stage} {found.last.longest}, {clock(found.last.longest_seconds)} by itself",
         f"rates: measured on {host.processor}, {host.cores} cores, {host.date}; sizes and prices: assumptions.yaml; "
-        "storage and network are not in the prices",
+        "storage, network and the start of Dataflow's machines are not in the prices",
     ):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -21,6 +22,7 @@ from pipelines.tasks import FAILED, MODEL, TASKS, Record
 
 STATE = "state.json"
 POLL_SECONDS = 0.5
+READERS = 32
 PLAIN_SECONDS = 5.0
 
 
@@ -159,8 +161,11 @@ class Monitor:
     ) -> None:
         self._stop.set()
         self._thread.join()
-        self.update()
-        self.close()
+        try:
+            with suppress(OSError):  # nothing is lost: the records are there
+                self.update()
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Leave the terminal as it was."""
@@ -200,17 +205,21 @@ class Monitor:
         self._view.draw([state])
 
     def update(self) -> None:
-        """Read what has been recorded since the last look, and draw."""
+        """Read what has been recorded since the last look, and draw. A stage can end meanwhile: it does not wait."""
+        for name in list(self._watched):
+            folder = store.join(self._out, TASKS, name)
+            files = sorted(set(store.list_files(folder)) - self._seen[name])
+            with ThreadPoolExecutor(READERS) as readers:
+                records = readers.map(_read_record, [store.join(folder, file) for file in files])
+                for file, record in zip(files, records, strict=True):
+                    with self._lock:
+                        if name not in self._watched:
+                            break
+                        self.states[name].failed += file.endswith(FAILED)
+                        if record:
+                            self.states[name].add(record)
+                        self._seen[name].add(file)
         with self._lock:
-            for name in self._watched:
-                state, folder = self.states[name], store.join(self._out, TASKS, name)
-                for file in sorted(set(store.list_files(folder)) - self._seen[name]):
-                    if file.endswith(FAILED):
-                        state.failed += 1
-                    elif file.endswith(".json"):
-                        with suppress(FileNotFoundError, ValueError):  # compacted since it was listed, or damaged
-                            state.add(Record.from_json(store.read_bytes(store.join(folder, file))))
-                    self._seen[name].add(file)
             states = list(self.states.values())
         self._view.draw(states)
 
@@ -224,7 +233,20 @@ class Monitor:
             before = time.monotonic()
             with suppress(OSError):  # of a store, for a moment: what it did not show now it shows at the next look
                 self.update()
-            pause = max(POLL_SECONDS, 5 * (time.monotonic() - before))  # a slow store is not listed all the time
+            pause = _pause(before)
+
+
+def _pause(before: float) -> float:
+    """Seconds until the next look, after one that began at `before`: a slow store is not listed all the time."""
+    return max(POLL_SECONDS, 5 * (time.monotonic() - before))
+
+
+def _read_record(path: str) -> Record | None:
+    if path.endswith(FAILED) or not path.endswith(".json"):
+        return None
+    with suppress(FileNotFoundError, ValueError):  # compacted since it was listed, or damaged
+        return Record.from_json(store.read_bytes(path))
+    return None
 
 
 def watch(out: str) -> bool:
@@ -236,11 +258,12 @@ def watch(out: str) -> bool:
     try:
         running = True
         while running:
-            running = is_locked(out)
+            before, running = time.monotonic(), is_locked(out)
             for fields in json.loads(store.read_bytes(path)):
                 monitor.adopt(StageState(**{**fields, "counts": Counter(fields["counts"])}))
             monitor.update()
-            time.sleep(POLL_SECONDS)
+            if running:
+                time.sleep(_pause(before))
     finally:
         monitor.close()
     return True

@@ -213,6 +213,9 @@ def _cached_model(source: Input) -> Path:
         target.parent.mkdir(exist_ok=True)
         partial = target.with_suffix(f".{os.getpid()}")
         store.fetch(source.path, partial)
+        if store.sha256_file(partial) != source.sha256:
+            partial.unlink()
+            raise StoreError(f"{source.path}: it has changed since the run was planned; run the same command again")
         os.replace(partial, target)
     return target
 

@@ -43,7 +43,8 @@ def make_models(config: Config, plan: Plan, out: str, engine: Engine, monitor: M
         return
     if wikipedia is None:
         raise UserError(
-            "sources.wikipedia: language models are trained on Wikipedia's text, so `models` needs this source"
+            "sources.wikipedia: language models are trained on Wikipedia's text, so `models` needs this source; "
+            "commoncrawl.perplexity=false leaves them out"
         )
     wikis = {describe_file_name(s.input.path.rpartition("/")[2])[0] for s in plan.splits[wikipedia.name]}
     for language in config.models.perplexity_languages:

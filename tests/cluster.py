@@ -1,6 +1,7 @@
 """A standalone Spark cluster on this machine: a master and two workers of one core each, as a user starts them."""
 
 import os
+import shutil
 import socket
 import subprocess
 import time
@@ -8,10 +9,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
+from pipelines import spark
 from pipelines.processes import ends_with_parent
 
 NODE = Path(__file__).parent.parent / "deploy" / "spark" / "node"
 START_SECONDS = 120
+
+ready = (spark.HOME / "jars").is_dir() and shutil.which("java")
+needs_spark = pytest.mark.skipif(
+    not ready and "CI" not in os.environ, reason="Spark is not set up: `make spark` does it"
+)
 
 
 def free_port() -> int:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests.cluster import cluster
 from tests.runs import ROOT, make_models, run_with, succeed, take_part
 
 # A slow machine is no failure, so examples have no deadline; pytest's timeout ends what hangs.
@@ -88,3 +89,10 @@ def reference(repository, run_arguments, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("reference")
     succeed(repository, *run_arguments(out), "--workers", "2")
     return out
+
+
+@pytest.fixture(scope="session")
+def master(tmp_path_factory):
+    """The address of a Spark cluster with two workers on this machine."""
+    with cluster(tmp_path_factory.mktemp("cluster")) as started:
+        yield started.url

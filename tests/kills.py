@@ -155,11 +155,12 @@ class Bench:
             shutil.rmtree(out, ignore_errors=True)
             run = self.start(engine, out)
             if found := run.wait_for(victim, moment):
-                break
+                kill, family = Kill(engine, victim, run.seconds), run.processes("driver", *SIGNS.keys() - {"node"})
+                with suppress(psutil.NoSuchProcess):  # it may have ended just now
+                    self.chance.choice(found).kill()
+                    break
+            run.end(self.lengths[engine])
             moment /= 2  # the run was faster than the undisturbed one
-        kill = Kill(engine, victim, run.seconds)
-        family = run.processes("driver", *SIGNS.keys() - {"node"})
-        self.chance.choice(found).kill()
         if not run.end(self.lengths[engine]):
             kill.problems.append("hung")
         code, said = run.process.returncode, run.said()

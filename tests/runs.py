@@ -25,8 +25,8 @@ def command(repository: Path, *arguments: str, timeout: float = 240) -> subproce
     )
 
 
-def succeed(repository: Path, *arguments: str) -> str:
-    done = command(repository, *arguments)
+def succeed(repository: Path, *arguments: str, timeout: float = 240) -> str:
+    done = command(repository, *arguments, timeout=timeout)
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr
 

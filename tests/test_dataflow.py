@@ -44,6 +44,7 @@ SETTINGS = [
     "c4.mode=from_wet",
     "c4.inputs={sample: [web/*]}",
 ]
+UNMEASURED = ["c4=null", "commoncrawl={weight: 100, perplexity: false, inputs: {sample: [web/*]}}"]
 CLOUD = ["--runner=dataflow", "--project=my-project", "--region=europe-west4"]
 
 
@@ -266,6 +267,7 @@ def test_a_mistake_is_one_line_before_any_work(repository, service):
         ("--disk-size-gb=many", [], "--disk_size_gb=many: "),
         ("--image=two words", [], "--sdk_container_image=two words: "),
         ("--temp-location=/tmp", [], "--temp_location=/tmp"),
+        ("--no-use-public-ips", UNMEASURED, "models.language_identification: /"),
         ("--no-use-public-ips", ["data=some/folder"], "sources.c4.inputs: some/folder/web/* is on this machine"),
     ],
 )

@@ -16,6 +16,7 @@ TARGETS = {
     "spark",
     "image",
     "demo",
+    "plan",
     "models",
     "shards",
     "verify",

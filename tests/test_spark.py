@@ -1,14 +1,11 @@
-"""The same run on Spark: embedded, and on a standalone cluster; what goes wrong there is said, and never a hang."""
+"""What goes wrong on Spark, embedded and on a standalone cluster: it is said in one line, and never a hang."""
 
-import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import psutil
 import pytest
@@ -20,68 +17,11 @@ from pipelines.errors import RunError, UserError
 from pipelines.pool import close_pools
 from pipelines.spark import Settings
 from tests.cluster import cluster as started_cluster
-from tests.cluster import free_port
+from tests.cluster import free_port, needs_spark
 from tests.pipelines.test_run import Books
 from tests.runs import command, files, succeed
 
-ready = (spark.HOME / "jars").is_dir() and shutil.which("java")
-if not ready and "CI" not in os.environ:
-    pytest.skip("Spark is not set up: `make spark` does it", allow_module_level=True)
-
-
-@pytest.fixture(scope="module")
-def master(tmp_path_factory):
-    """The address of a cluster with two workers."""
-    with started_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
-        yield cluster.url
-
-
-@pytest.fixture(scope="module")
-def seven(whole_sample, models):
-    """The arguments of a run over a part of each of the seven sources."""
-
-    def arguments(out: Path, *more: str) -> list[str]:
-        start = ["pipelines", "run", "--config", "configs/demo.yaml", "--out", str(out), f"data={whole_sample}"]
-        part = [
-            "commoncrawl.inputs.sample=[web/*-00000.*, web/*-truncated.*]",
-            "wikipedia.inputs.sample=[wikipedia/dewiki-*]",
-            "github.inputs.sample=[github/checkouts.tar, github/*.parquet]",
-        ]
-        return [*start, *part, *models, *more]
-
-    return arguments
-
-
-@pytest.fixture(scope="module")
-def direct(repository, seven, tmp_path_factory) -> Path:
-    """An undisturbed run in process, with two workers."""
-    out = tmp_path_factory.mktemp("direct")
-    succeed(repository, *seven(out, "--workers=2"))
-    return out
-
-
-def test_the_run_has_all_seven_sources_by_the_papers_weights(direct):
-    sources = json.loads((direct / "manifest.json").read_text())["sources"]
-    assert {name: source["weight"] for name, source in sources.items()} == {
-        "commoncrawl": 67, "c4": 15, "github": 4.5, "wikipedia": 4.5, "books": 4.5, "arxiv": 2.5, "stackexchange": 2,
-    }  # fmt: skip
-    assert all(source["documents"] >= 3 and source["tokens"] > 2_000 for source in sources.values())
-
-
-def test_one_worker_in_process_gives_the_same_bytes(repository, seven, direct, tmp_path):
-    succeed(repository, *seven(tmp_path, "--workers=1"))
-    assert files(tmp_path) == files(direct)
-
-
-def test_embedded_spark_gives_the_same_bytes_and_leaves_nothing_behind(repository, seven, direct, tmp_path):
-    succeed(repository, *seven(tmp_path, "--runner=spark", "--workers=2"))
-    assert files(tmp_path) == files(direct)
-    assert not job_servers()
-
-
-def test_a_cluster_gives_the_same_bytes(repository, seven, direct, master, tmp_path):
-    succeed(repository, *seven(tmp_path, "--runner=spark", "--workers=1", f"--master={master}"))
-    assert files(tmp_path) == files(direct)
+pytestmark = needs_spark
 
 
 def job_servers() -> list[psutil.Process]:
@@ -92,13 +32,19 @@ def job_servers() -> list[psutil.Process]:
     ]
 
 
-@pytest.fixture(params=["embedded", "cluster"])
-def on_spark(request):
+@pytest.fixture
+def embedded():
     """Spark as the engine for a stage of this very process."""
-    options = () if request.param == "embedded" else (f"--master={request.getfixturevalue('master')}",)
-    yield Engine(Limits(workers=2, memory_mb=400, seconds=15), "spark", options)
+    yield Engine(Limits(workers=2, memory_mb=400, seconds=15), "spark")
     spark.stop()
     close_pools()
+
+
+@pytest.fixture(params=["embedded", "cluster"])
+def on_spark(request, embedded):
+    if request.param == "embedded":
+        return embedded
+    return replace(embedded, options=(f"--master={request.getfixturevalue('master')}",))
 
 
 def test_poisoned_tasks_fail_alone(on_spark, tmp_path):
@@ -115,7 +61,7 @@ def test_poisoned_tasks_fail_alone(on_spark, tmp_path):
     assert books.texts() == {"a": "ONE", "b": "B", "c": "C", "d": "D", "e": "TWO", "f": "F", "g": "G"}
 
 
-def test_a_full_disk_is_said(on_spark, tmp_path):
+def test_a_full_disk_is_said(embedded, tmp_path):
     if os.geteuid():
         pytest.skip("a small disk takes a mount, which takes root")
     small = tmp_path / "small"
@@ -125,7 +71,7 @@ def test_a_full_disk_is_said(on_spark, tmp_path):
         books = Books(small)
         books.write(a="a" * 60_000, b="b" * 60_000)
         with pytest.raises(RunError, match="the disk is full"):
-            books.run(on_spark)
+            books.run(embedded)
     finally:
         subprocess.run(["umount", small], check=True)
 
@@ -147,7 +93,7 @@ def test_a_cluster_without_workers_is_given_up_after_the_time_that_was_set(tmp_p
             books.run(engine)
 
 
-def test_a_worker_that_cannot_start_is_said(on_spark, master, tmp_path):
+def test_a_worker_that_cannot_start_is_said(embedded, master, tmp_path):
     books = Books(tmp_path)
     books.write(a="one")
     broken = tmp_path / "worker"
@@ -155,7 +101,7 @@ def test_a_worker_that_cannot_start_is_said(on_spark, master, tmp_path):
     broken.chmod(0o755)
     options = (f"--master={master}", f"--worker-command={broken}")
     with pytest.raises(RunError, match="Process died with exit code 3"):
-        books.run(replace(on_spark, options=options))
+        books.run(replace(embedded, options=options))
 
 
 def test_a_job_server_that_is_killed_ends_the_run_in_one_line_and_a_rerun_finishes(
@@ -172,7 +118,7 @@ def test_a_job_server_that_is_killed_ends_the_run_in_one_line_and_a_rerun_finish
     assert process.returncode == 1
     assert b"Spark's job server ended with exit code -9" in said
     assert b"Traceback" not in said
-    succeed(repository, *run_arguments(tmp_path), "--runner=spark", "--workers=2")
+    succeed(repository, *run_arguments(tmp_path))
     assert files(tmp_path) == files(reference)
 
 

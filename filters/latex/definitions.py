@@ -197,7 +197,10 @@ def _default(specification: Iterator[str]) -> tuple[str, ...]:
     depth = 0
     for token in specification:
         depth += (token == "{") - (token == "}")
-        tokens.append(token)
+        if tokens and tokens[-1] == "#" and token.isdecimal():
+            tokens[-1] += token
+        else:
+            tokens.append(token)
         if not depth:
             break
     return tuple(tokens[1:-1])

@@ -259,17 +259,27 @@ class Interpreter(Reader):
         if macro.prefix and not self._follows(macro.prefix):
             return None
         arguments: list[list[str]] = []
+        missing: list[int] = []
         argument: list[str] | None
         for number, delimiter in enumerate(macro.delimiters):
             form = macro.optional[number] if number < len(macro.optional) else None
             if form is not None:
                 given = self.optional(form.opening, form.closing)
+                if given is None:
+                    missing.append(number)
                 argument = list(form.default) if given is None else given if form.closing else list(form.given)
             else:
                 argument = self.delimited(delimiter) if delimiter else self.argument()
             if argument is None:
                 return None
             arguments.append(argument)
+        spoken = [number for number in missing if any(token[0] == "#" for token in arguments[number])]
+        if spoken:  # a default may speak of the arguments that were given
+            others = [[] if number in missing else argument for number, argument in enumerate(arguments)]
+            if sum(replacement_length(arguments[number], others) for number in spoken) > USE_TOKENS:
+                raise RunawayError
+            for number in spoken:
+                arguments[number] = substituted(arguments[number], others)
         return arguments
 
     def is_textual(self, macro: Macro, depth: int = 0) -> bool:

@@ -48,6 +48,7 @@ _NAME = re.compile(r"[^\n<>\[\]{}\"\x02\x03]{0,80}")
 _HEADING = re.compile(r"\n={2,6}[^=\n][^\n]*=[ \t]*(?:\n|\Z)")
 _TABLE_LINES = re.compile(r"(?:[ \t]*[|!}][^\n]*(?:\n|\Z))+")
 _WORD = re.compile(r"\w")
+_WORDLESS = re.compile(r"\{\{[^{}]*\}\}|<!--.*?-->")  # what else a line may hold that has no text of its own
 _FUNCTIONS = re.compile(r"(?i)\s*(?:subst:|safesubst:)?\s*(#?[\w-]{2,20}):(.*)", re.DOTALL)
 _TEMPLATE_NAMESPACE = re.compile(
     r"(?i)\A\s*:?(?:template|vorlage|modèle|plantilla|plantilla|шаблон|predloga|predložak|msgnw|msg|raw):\s*"
@@ -283,11 +284,11 @@ class _Expansion:
     def _place(self, start: int, end: int) -> str:
         """Where a template stands: see Template.place. Only the near surroundings are looked at."""
         text = self._text
-        before = text[max(0, start - 60) : start].rpartition("\n")[2]
-        after = text[end : end + 60].partition("\n")[0]
+        last = text[start - 1 : start] if start else ""
+        before = _WORDLESS.sub("", text[max(0, start - 60) : start].rpartition("\n")[2])
+        after = _WORDLESS.sub("", text[end : end + 60].partition("\n")[0])
         if not _WORD.search(before) and not _WORD.search(after) and (len(before) < 60 or len(after) < 60):
             return "item" if before.lstrip()[:1] in ("*", "#", ";", ":") and before else "block"
-        last = before[-1:]
         return "attached" if last and (last.isalnum() or last in '.,;>}]!?%’”»"') else "inline"
 
     def _give_up(self) -> None:

@@ -226,6 +226,7 @@ def formula(template: Template, page: Page) -> str:
         elif part.isdecimal() and shown:
             shown += f"<sub>{part}</sub>"
         else:
+            part = re.sub(r"\((\d*[+\-−])\)", r"<sup>\1</sup>", part)  # {{chem2|SO4(2-)}}
             shown += re.sub(r"(?<=[A-Za-z)\]])(\d+)", r"<sub>\1</sub>", part)
     return shown or HOLE
 
@@ -240,6 +241,12 @@ def measure_with_unit(template: Template, page: Page) -> str:
 def height(template: Template, page: Page) -> str:
     """`{{height|ft=5|in=11}}`: the author's figures, as of `convert`."""
     return " ".join(f"{size} {unit}" for unit in ("m", "cm", "ft", "in") if (size := template.named.get(unit))) or HOLE
+
+
+def root(template: Template, page: Page) -> str:
+    """`{{radic|2|3}}`: the third root of 2."""
+    degree = values.superscript(template.get(2)) if template.get(2) else ""
+    return f"{degree}√{template.get(1)}" if template.get(1) else HOLE
 
 
 def percentage(template: Template, page: Page) -> str:
@@ -274,6 +281,11 @@ def unitless(suffix: str) -> Rule:
     return lambda template, page: f"{template.get(1)}{suffix}" if template.get(1) else HOLE
 
 
+def unsourced(template: Template, page: Page) -> str:
+    """The words that want a source; what only says when one was asked for is none."""
+    return HOLE if re.fullmatch(r"[\d\s/.-]*", template.get(1)) else template.get(1)
+
+
 def followed(after: str) -> Rule:
     return lambda template, page: f"{template.get(1)} {after}".lstrip()
 
@@ -300,6 +312,22 @@ def centuries(after: str) -> Rule:
     return rule
 
 
+def century_span(after: str) -> Rule:
+    """`{{sp|XVIII|e|au|XIX|e|s}}`: 'XVIIIe au XIXe siècles'."""
+
+    def rule(template: Template, page: Page) -> str:
+        words = list[str]()
+        several = template.values()[-1:] == ["s"]
+        for word in template.values()[: -1 if several else None]:
+            if re.fullmatch("[IVXLC]+", word):
+                words.append(word + ("er" if word == "I" else "e"))
+            elif word not in {"e", "er"}:
+                words.append(word)
+        return f"{' '.join(words)} siècle{'s' if several else ''}{after}" if words else HOLE
+
+    return rule
+
+
 def old_style(template: Template, page: Page) -> str:
     """`{{OldStyleDate|12 February|1809|1 February}}`: the new day, the old one, the year."""
     day, year, old = (template.get(index) for index in (1, 2, 3))
@@ -316,6 +344,17 @@ def _date_arguments(template: Template) -> list[str]:
     if len(given) == 1 and re.fullmatch(r"\d{1,4}([ ./-])\d{1,2}\1\d{1,4}", given[0]):
         given = re.split(r"\D", given[0])  # {{date|29 9 2019}}, {{start date|2019-09-29}}
     return [value for value in given if value.lower() not in {"df", "mf", "dmy", "mdy", "iso"}]
+
+
+def time_format(template: Template, page: Page) -> str:
+    """`{{#time: j F Y | 2020-01-31}}`, of the dump's date without one; formats of other letters leave nothing."""
+    given = template.get(2)
+    moment, _, _ = values.parse_date(re.split(r"\D", given)) if given else (page.date, "", 0)
+    names = {"Y": "y", "y": "yy", "F": "LLLL", "xg": "MMMM", "M": "LLL", "m": "MM", "n": "M", "d": "dd", "j": "d"}
+    pieces = re.findall(r"xg|[A-Za-z]|[^A-Za-z]+", template.get(1))
+    if moment is None or any(piece[0].isalpha() and piece not in names for piece in pieces):
+        return HOLE
+    return "".join(values.date_part(moment, names[p], page.language) if p in names else p for p in pieces) or HOLE
 
 
 def date_and_age(template: Template, page: Page) -> str:
@@ -351,6 +390,8 @@ def age(template: Template, page: Page) -> str:
     start, _, used = values.parse_date(arguments)
     if start is None:
         year = arguments[0] if arguments else ""
+        if re.fullmatch("[IVXLC]+", year):
+            return year  # a century: {{wiek|XX}}
         return str(page.date.year - int(year)) if re.fullmatch(r"\d{4}", year) else HOLE
     end, _, _ = values.parse_date(arguments[used:])
     return str(values.years_between(start, end or page.date))
@@ -426,10 +467,9 @@ def transcription(template: Template, page: Page) -> str:
 
 def ship(template: Template, page: Page) -> str:
     """`{{USS|Enterprise|CV-6}}`, and `{{ship|USS|Enterprise}}`."""
-    name = (
-        template.name if template.name.lower() != "ship" else template.positional.pop(0) if template.positional else ""
-    )
-    return f"{name.upper()} {template.get(1)}".strip() if template.get(1) else HOLE
+    given = template.name.lower() == "ship"  # {{ship|Japanese battleship|Yamato}}
+    prefix, name = (template.get(1), template.get(2)) if given else (template.name.upper(), template.get(1))
+    return f"{prefix} {name}".strip() if name else HOLE
 
 
 def ship_class(template: Template, page: Page) -> str:
@@ -438,11 +478,13 @@ def ship_class(template: Template, page: Page) -> str:
 
 
 def bible_verse(template: Template, page: Page) -> str:
-    """`{{bibleverse|1|Kings|3:3|KJV}}`, `{{Bibel|Mt|5|3}}` without the edition."""
+    """`{{bibleverse|1|Kings|3:3|KJV}}`, `{{Bibel|Mt|5|3}}`: 'Mt 5,3', without the edition."""
     words = list[str]()
     for word in template.values():
         if re.fullmatch("[A-Z]{2,6}", word) or (words and ":" in words[-1]):
             break
+        if len(words) > 1 and word[0].isdecimal() and words[-1].isdecimal():
+            word = words.pop() + ("," if page.language == "de" else ":") + word
         words.append(word)
     return " ".join(words) or HOLE
 
@@ -471,8 +513,8 @@ def transformed(change: Callable[[str], str]) -> Rule:
 
 
 def law(before: str) -> Rule:
-    """`{{§|123|stgb|juris}}`: '§ 123 StGB', but for the law's own capitals."""
-    return lambda template, page: f"{before} {template.get(1)} {template.get(2).upper()}".rstrip()
+    """`{{§|433|bgb|juris}} BGB`: '§ 433'; which law it is only leads the link, the text says it again."""
+    return lambda template, page: template.named.get("text") or f"{before} {template.get(1)}".rstrip()
 
 
 def web_address(template: Template, page: Page) -> str:

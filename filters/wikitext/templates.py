@@ -229,8 +229,10 @@ _register(
 )
 _register(rules.clock_time, "hms|time|duration|durée|длительность|hms2|ra|dec|uur|temps|tid|duração")
 _register(rules.joined(":"), "clock|ora|horas")
-_register(rules.century("", "e siècle"), "s|siècle|s-|sp-|century|s mini|s mini-", "fr")
-_register(rules.century("", "e siècle av. J.-C."), "-s|-s-|-sp-", "fr")
+_register(rules.century("", "e siècle"), "s|siècle|s-|century|s mini|s mini-", "fr")
+_register(rules.century("", "e siècle av. J.-C."), "-s|-s-", "fr")
+_register(rules.century_span(""), "sp|sp-", "fr")
+_register(rules.century_span(" av. J.-C."), "-sp|-sp-", "fr")
 _register(rules.centuries(" siècles"), "s2|s2-|siècles|sp2|sp2-", "fr")
 _register(rules.centuries(" siècles av. J.-C."), "-s2|-s2-", "fr")
 _register(rules.constant("av. J.-C."), "av jc|av. j.-c.|avjc|avant jc", "fr")
@@ -244,6 +246,7 @@ _register(
 """,
     "fr",
 )
+_register(rules.joined(" "), "lknb", "pt")
 _register(rules.century("século ", ""), "séc|século|sec", "pt")
 _register(rules.century("segle ", ""), "segle", "ca")
 _register(rules.century("siglo ", ""), "siglo", "es")
@@ -259,7 +262,7 @@ _register(rules.constant(HOLE), "cita libro|cita web|cita news|cita pubblicazion
 _register(
     rules.date,
     """
-    date|dts|dtsh|datum|data|fecha|dato|dátum|дата|датум|#time|#timel|#formatdate|formatdate|start date|end date|
+    date|dts|dtsh|datum|data|fecha|dato|dátum|дата|датум|#formatdate|formatdate|start date|end date|
     start-date|end-date|film date|birth date|death date|birth-date|death-date|dob|dod|bd|date de naissance|
     date de décès|naissance décès|date-|date2|date inconnue|fecha de nacimiento|fecha de inicio|fecha de fin|
     data de nascimento|nascimento|dni|dtlink|data de início|data naixement|data mort|data nașterii|data decesului|
@@ -304,6 +307,7 @@ _register(
     current age|ageyears|age in years, nts|kora|ålder2|years since
 """,
 )
+_register(rules.time_format, "#time|#timel")
 _register(rules.as_of, "as of|asof")
 _register(rules.today("%Y"), "currentyear|localyear|currentisoyear|aktuelles jahr|lokálnírok|currentyear2")
 _register(rules.today("%m"), "currentmonth|localmonth|currentmonth1|currentmonth2")
@@ -345,7 +349,7 @@ _register(rules.percentage, "percentage|percent|pct")
 _register(rules.ordinal, "ordinal")
 _register(rules.joined(""), "gaps")
 _register(rules.joined(":"), "ratio")
-_register(rules.wrapped("√", ""), "sqrt|radic|racine")
+_register(rules.root, "sqrt|radic|racine")
 _register(rules.old_style, "oldstyledate|oldstyledatedy|oldstyledatenodate|старый стиль|старий стиль")
 _register(rules.days, "age in days|age in days nts")
 _register(rules.bible_verse, "bibleverse|bibleref|bibleref2|bibleverse-nb|bible|bibel|passo biblico|citar bíblia")
@@ -384,9 +388,10 @@ _register(rules.wrapped("« ", " »"), "guil|guillemets", "fr")
 _register(rules.hour, "heure", "fr")
 _register(rules.argument(1), "chiarire|senza fonte|cn|citazione necessaria2", "it")
 _register(rules.measure_with_unit, "m|misura", "it")
-_register(rules.argument(1), "bron?|feit|afkorting|afk", "nl")
+_register(rules.argument(1), "afkorting|afk", "nl")
+_register(rules.unsourced, "bron?|feit", "nl")
 _register(rules.joined(", "), "hlijst", "nl")
-_register(rules.argument(1), "källa behövs|citat behövs|förtydliga", "sv")
+_register(rules.unsourced, "källa behövs|citat behövs|förtydliga", "sv")
 _register(rules.argument(1), "cita requerida|añadir referencias|demostrar|aclarar", "es")
 _register(rules.argument(1), "carece de fontes2|citação necessária|quem", "pt")
 _register(rules.quantity, "fmtn", "pt")
@@ -407,9 +412,16 @@ _register(rules.constant(HOLE), "нет аи|нет в источнике|фак
 
 _FOREIGN_NAME = re.compile(r"(?:lang|јез|jez|jezik|језик|langue|lingua|язык|мова|idioma)[-‑‐][\w-]{2,20}")
 _TRANSCRIPTION_NAME = re.compile(r"(?:ipa|api|afi|мфа)-[\w-]{2,12}")
-_GERMAN_FOREIGN_NAME = re.compile(r"[a-z]{2,3}s")  # {{enS|words}}: "englisch words"
+_GERMAN_FOREIGN_NAME = re.compile(r"[A-Za-z][a-z]{1,2}S")  # {{enS|words}}: "englisch words"
 _FRENCH_SOVEREIGN = re.compile(r"(?:[A-ZÉ][\w-]+ ){1,3}[IVX]{1,5}(?:er|re|e)?")
-_FRENCH_ORDINAL = re.compile(r"(?:\d{1,4}|[IVXLCDM]{1,8})(?:er|re|ère|e|ème|nd|nde)(?: siècle)?")
+_FRENCH_ORDINAL = re.compile(r"(?:\d{1,4}|[IVXLCDM]{1,8})(?:er|re|ère|e|ème|nd|nde)(?: siècle(?: av\. J\.-C\.)?)?")
+_FRENCH_DAY = re.compile(
+    r"(?:1er|\d{1,2}) (?:janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre"
+    r"|vendémiaire|brumaire|frimaire|nivôse|pluviôse|ventôse|germinal|floréal|prairial|messidor|thermidor|fructidor)"
+    r"(?: \d{1,4}| an [IVX]{1,5})?",
+    re.IGNORECASE,
+)
+_FRENCH_YEAR_BEFORE_CHRIST = re.compile(r"-(\d{1,5})")
 _LIST_LINE = re.compile(r"(?:\A|\n)(?:\*|#[ \t])")
 _IDENTIFIER = re.compile(r"[\w./:-]*[\d/_][\w./:-]*")
 _NUMBER = re.compile(r"[\d.,\s+−-]+")
@@ -427,10 +439,13 @@ def value(template: Template, page: Page) -> str:
         return rules.foreign_named(template, page)
     if _TRANSCRIPTION_NAME.fullmatch(name):
         return rules.transcription(template, page)
-    if page.language == "de" and _GERMAN_FOREIGN_NAME.fullmatch(name):
+    if page.language == "de" and _GERMAN_FOREIGN_NAME.fullmatch(template.name):
         return rules.foreign_named(template, page)
-    if page.language == "fr" and _FRENCH_SOVEREIGN.fullmatch(template.name):
-        return f"{template.name} {template.get(1)}".rstrip()
+    if page.language == "fr" and template.place != "block":
+        if _FRENCH_DAY.fullmatch(name) or (_FRENCH_SOVEREIGN.fullmatch(template.name) and not NOT_TEXT.search(name)):
+            return f"{template.name} {template.get(1)}".rstrip()
+        if before := _FRENCH_YEAR_BEFORE_CHRIST.fullmatch(name):
+            return f"{before[1]} av. J.-C."
     if _FRENCH_ORDINAL.fullmatch(template.name):
         return f"{template.name} {template.get(1)}".rstrip()
     return _unknown(name, template)

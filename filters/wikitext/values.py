@@ -80,7 +80,10 @@ def subscript(text: str) -> str:
 
 def unit(code: str) -> str:
     """A unit as it is printed: `km2` is km², `sqmi` is sq mi."""
-    return _UNITS.get(code) or re.sub(r"(?<=[A-Za-z])-?[23]\b", lambda power: superscript(power[0]), code)
+    power = re.match(r"e(\d{1,2})(?=[A-Za-z])", code)  # millions of hectares: e6ha
+    name = code[power.end() :] if power else code
+    shown = _UNITS.get(name) or re.sub(r"(?<=[A-Za-z])-?[23]\b", lambda raised: superscript(raised[0]), name)
+    return f"× 10{superscript(power[1])} {shown}" if power else shown
 
 
 def measure(arguments: Sequence[str]) -> str:
@@ -125,6 +128,11 @@ def show(date: datetime.date, language: str) -> str:
 
 def month(date: datetime.date, language: str) -> str:
     return str(locale(language).months["stand-alone"]["wide"][date.month])
+
+
+def date_part(date: datetime.date, pattern: str, language: str) -> str:
+    """A date by one of CLDR's patterns."""
+    return str(format_date(date, pattern, locale(language)))
 
 
 def show_date(arguments: Sequence[str], language: str) -> str:

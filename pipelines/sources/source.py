@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipelines.store import FileInfo
+from pipelines.store import FileInfo, is_local
 from pipelines.tasks import Input
 
 Percent = Annotated[Decimal, Field(ge=0, le=100, multiple_of=Decimal("0.01"))]
@@ -119,8 +119,10 @@ class Source(Section):
         """How one input file is cut."""
         try:
             ranges = self.ranges(file)
-        except OSError:  # its task will say what is wrong with it
-            ranges = []
+        except OSError:
+            if not is_local(file.path):  # a store that fails for a moment must not change the splits
+                raise
+            ranges = []  # its task will say what is wrong with it
         if len(ranges) <= 1:
             return [Split.of_file(collection, file)]
         return [Split.of_range(collection, file, start, end) for start, end in ranges]

@@ -23,6 +23,11 @@ def test_blocks_and_breaks_are_lines_and_inline_tags_are_not():
     assert plain_text(page) == Page("A title & more", "\n".join(expected))
 
 
+def test_a_slash_closes_svg_and_math_alone() -> None:
+    assert lines("<svg class='icon'/><p>One</p><svg><title>no</title></svg>two<math/>.") == ["One", "two."]
+    assert lines("<canvas/>no</canvas>yes") == ["yes"]
+
+
 def test_a_row_of_a_table_is_a_line():
     assert lines("<table><tr><td>1<td>2<tr><th>3</th></table>") == ["1 2", "3"]
 

@@ -11,7 +11,10 @@ from pipelines.config import load
 from pipelines.errors import UserError
 from pipelines.estimate import estimate
 from pipelines.planned import print_plan
+from pipelines.store import FileInfo
 from tests.runs import SETTINGS, succeed
+
+OTHERS = ("c4", "github", "wikipedia", "books", "arxiv", "stackexchange")
 
 
 def plan(repository: Path, *overrides: str, config: str = "llama", **options):
@@ -89,7 +92,7 @@ def test_a_source_that_is_neither_listed_nor_assumed_is_a_mistake(repository):
 
 
 def test_what_was_never_measured_what_memory_cannot_hold_and_what_the_disk_cannot_is_said(repository, full, tmp_path):
-    said = "\n".join(full.warnings(str(tmp_path / "out")))
+    said = "\n".join(full.warnings(f"file://{tmp_path}/out"))
     assert "c4.pages was never measured" in said
     assert "commoncrawl.lines shuffles" in said
     assert "use --runner spark" in said
@@ -118,3 +121,13 @@ def test_mistakes_on_the_command_line_are_named(repository, share, machines, rat
     config = str(repository / "configs" / "llama.yaml")
     with pytest.raises(UserError, match=said):
         print_plan(config, [], None, True, share, machines, rates, None, False)
+
+
+def test_copies_of_files_on_the_web_take_room(repository, monkeypatch):
+    def one_page_file(config, name, source):
+        return source.splits("dump", FileInfo("https://example.org/a.warc.wet.gz", 10**12, ""))
+
+    monkeypatch.setattr("pipelines.estimate.source_splits", one_page_file)
+    planned = plan(repository, *(f"{name}=null" for name in OTHERS), "commoncrawl.weight=100")
+    (fetch,) = (stage for stage in planned.stages if stage.stage == "commoncrawl.fetch")
+    assert fetch.disk_bytes == 10**12

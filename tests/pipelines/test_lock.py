@@ -29,3 +29,12 @@ def test_a_run_on_a_store_that_no_longer_beats_is_dead():
     assert not is_locked("memory://dead")
     with locked("memory://dead"):
         assert is_locked("memory://dead")
+
+
+def test_a_run_that_was_copied_from_a_disk_to_a_store_is_dead(tmp_path):
+    with locked(str(tmp_path)):
+        pass
+    store.write_bytes("memory://copied", LOCK, (tmp_path / LOCK).read_bytes())
+    assert not is_locked("memory://copied")
+    with locked("memory://copied"):
+        assert is_locked("memory://copied")

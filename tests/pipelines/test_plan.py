@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from pipelines import store
 from pipelines.config import load
-from pipelines.errors import UserError
+from pipelines.errors import StoreError, UserError
 from pipelines.plan import make_plan
+from pipelines.sources.wikipedia import Wikipedia
 
 CONFIG = """
 data: {data}
@@ -75,3 +77,13 @@ def test_a_folder_is_one_split_where_a_source_takes_folders_and_its_files_are_ta
     hint = split.input.hint
     (folder / "b.py").write_text("")
     assert make_plan(load(str(config))).splits["github"][0].input.hint != hint
+
+
+def test_a_store_that_fails_while_a_dump_is_cut_changes_no_splits(monkeypatch):
+    def fail(path: str) -> None:
+        raise StoreError(f"{path}: no answer")
+
+    monkeypatch.setattr(store, "open_read", fail)
+    source = Wikipedia(weight=100, inputs={"a": ("*",)})
+    with pytest.raises(StoreError, match="no answer"):
+        source.splits("a", store.FileInfo("https://example.org/enwiki-20220801-pages-articles.xml.bz2", 10**9, ""))

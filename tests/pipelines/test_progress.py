@@ -3,7 +3,8 @@
 import threading
 from collections import Counter
 
-from pipelines import progress
+from pipelines import progress, store
+from pipelines.errors import StoreError
 from pipelines.lock import locked
 from pipelines.progress import Monitor, StageState, clock, watch
 
@@ -35,3 +36,29 @@ def test_watch_ends_when_the_run_does(tmp_path, monkeypatch, capsys):
     watcher.join(10)  # books.tokens never ran: the run stopped, and nobody holds the folder
     assert results == [True]
     assert "books.clean            3/3 tasks kept 4 dropped 1, 1 done before done" in capsys.readouterr().err
+
+
+def test_a_store_that_fails_at_the_last_look_fails_no_run(tmp_path, monkeypatch):
+    def fail(_: str) -> dict[str, int]:
+        raise StoreError("no answer")
+
+    with Monitor(str(tmp_path)) as monitor:
+        monitor.start("books.clean", 1, 0, 0, 100)
+        monkeypatch.setattr(store, "list_files", fail)
+
+
+def test_a_stage_ends_while_its_records_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(progress, "POLL_SECONDS", 0.01)
+    looked, ended = threading.Event(), threading.Event()
+
+    def slow(_: str) -> dict[str, int]:
+        looked.set()
+        assert ended.wait(20)
+        return {}
+
+    with Monitor(str(tmp_path)) as monitor:
+        monitor.start("books.clean", 1, 0, 0, 100)
+        monkeypatch.setattr(store, "list_files", slow)
+        assert looked.wait(20)
+        monitor.end("books.clean", 1, 0, Counter())
+        ended.set()

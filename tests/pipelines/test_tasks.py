@@ -1,15 +1,17 @@
 """A task: what its fingerprint covers, what it leaves behind, and what it does with inputs it cannot take."""
 
+import hashlib
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pipelines import store
-from pipelines.errors import RunError
+from pipelines.errors import RunError, StoreError
 from pipelines.fingerprint import code_fingerprint
 from pipelines.ledger import COMPACTED, Ledger
-from pipelines.tasks import FAILED, TASKS, Input, Record, Task, execute
+from pipelines.tasks import FAILED, TASKS, Input, Record, Task, Work, execute
 
 UPPER = "tests.pipelines.bodies:upper"
 
@@ -104,6 +106,17 @@ def test_our_own_mistakes_are_failures_with_their_traceback(tmp_path):
     assert failure is not None
     assert (failure.kind, failure.reason) == ("error", "KeyError: 'a mistake of ours'")
     assert "bodies.py" in failure.detail
+
+
+def test_a_model_on_a_store_that_is_no_longer_the_pinned_one_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    model = Input("memory://models/m", 5, sha256=hashlib.sha256(b"model").hexdigest())
+    task = replace(make_task(tmp_path), inputs={"model.m": model})
+    store.write_bytes("memory://models", "m", b"other")
+    with pytest.raises(StoreError, match="it has changed since the run was planned"):
+        Work(task, tmp_path).path("model.m")
+    store.write_bytes("memory://models", "m", b"model")
+    assert Work(task, tmp_path).path("model.m").read_bytes() == b"model"
 
 
 def test_the_same_content_under_a_new_time_stamp_is_not_done_again(tmp_path):

@@ -31,7 +31,7 @@ def remote(request: pytest.FixtureRequest) -> Iterator[Store]:
         (pytest.fail if "CI" in os.environ else pytest.skip)(f"not installed: {', '.join(missing)}")
     stop, port, variable = _s3() if request.param == "s3" else _gs()
     fixed = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
-    fixed |= {"FSSPEC_GS_TOKEN": "anon", "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false"}  # which no emulator has
+    fixed |= {"FSSPEC_GS_TOKEN": "anon"}
     try:
         with pytest.MonkeyPatch.context() as patch, Proxy(port) as proxy:
             environment = {**fixed, variable: f"http://127.0.0.1:{port}"}

@@ -49,6 +49,8 @@ def text(body: str, preamble: str = "", **others: str) -> str:
         (r"\NewDocumentCommand{\x}{O{d}m}{#1#2}", r"\x{a}\x[b]{c}", "dabc"),
         (r"\NewDocumentCommand\x{O{} O{e{f}} m}{(#1,#2,#3)}", r"\x{a}\x[b]{c}\x[b][d]{c}",
             "(,e{f},a)(b,e{f},c)(b,d,c)"),
+        (r"\NewDocumentCommand\x{O{<#2>} O{#1} m}{(#1,#2,#3)}", r"\x{a}\x[b]{c}\x[b][d]{c}", "(<>,,a)(b,b,c)(b,d,c)"),
+        (r"\NewDocumentCommand\x{O{#2} m}{#1-#2}", r"\x{a}\x[b]{c}", "a-ab-c"),
         (r"\NewDocumentCommand\x{s m t+}{\IfBooleanTF{#1}{star}{plain} #2\IfBooleanT{#3}{!}}", r"\x{a}. \x*{b}+.",
             "plain a. star b!."),
         (r"\NewDocumentCommand\x{d<> D(){none} g}{#2\IfValueT{#1}{[#1]}\IfValueT{#3}{#3}}", r"\x<a>(b){c}\x.",

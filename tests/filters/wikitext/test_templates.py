@@ -76,6 +76,10 @@ def value(wikitext: str, language: str = "en") -> str:
         ("{{lc:ABC}} {{uc:abc}} {{ucfirst:abc}} {{lcfirst:ABC}}", "abc ABC Abc aBC"),
         ("{{sqrt|2}} {{gaps|12|345}} {{ratio|1|4}} {{sortname|John|Smith}}", "√2 12345 1:4 John Smith"),
         ("{{jct|state=NY|I|95|US|1}} {{korean|hangul=한국|hanja=韓國}}", "I-95 / US 1 한국, 韓國"),
+        ("{{ship|Japanese battleship|Yamato}} {{ship||Bounty}}", "Japanese battleship Yamato Bounty"),
+        ("{{bibleverse|2 Kings|2|11}} {{radic|2|3}} {{chem2|SO4(2-)}}", "2 Kings 2:11 ³√2 SO₄²⁻"),
+        ("{{convert|22|e6acre|km2}}", "22 × 10⁶ acres"),
+        ("{{#time:j F Y|2020-01-31}} {{#time:Y}} {{#time:c}}", "31 January 2020 2022"),
         ("{{proto|*abc}}", "*abc"),
         ("{{start date|2019-09-29}} {{lang|de}}", "September 29, 2019"),
         ("a, {{ISSN|1}}, b", "a, b"),
@@ -95,11 +99,19 @@ def test_words_and_numbers_are_left(template: str, left: str) -> None:
         ("ca", "{{segle|XIII|s}} {{formatnum:12345}}", "segle XIII 12.345"),
         ("cs", "{{Cizojazyčně|de|Wort}} {{Datum narození|1879|3|14}}", "Wort 14. března 1879"),
         ("da", "{{Alder|2000|1|1}} {{nowrap|5 km}} {{konverter|5|km}}", "22 5 km 5 km"),
-        ("de", "{{ruS|Москва|Moskwa}} {{Höhe|115|DE-NHN|link=true}} {{§|123|stgb|juris}}", "Москва 115 m § 123 STGB"),
+        ("de", "{{ruS|Москва|Moskwa}} {{Höhe|115|DE-NHN|link=true}} {{§|433|bgb|juris}} BGB {{B|Mt|5|3}}",
+         "Москва 115 m § 433 BGB Mt 5,3"),
         ("es", "{{AC|50}} {{julgregfecha|5|5|1990}}", "50 a. C. 5 de mayo de 1990"),
         ("fr", "{{s2|XVIII|e|XIX|e}} {{-s|V}} {{Louis XIV}} {{heure|12|30}}",
          "XVIIIe et XIXe siècles Ve siècle av. J.-C. Louis XIV 12 h 30"),
         ("fr", "{{date|29 9 2019}}", "29 septembre 2019"),
+        ("fr", "{{1er mai}} {{9 thermidor an II}} {{-800}} {{Ier siècle av. J.-C.}}",
+         "1er mai 9 thermidor an II 800 av. J.-C. Ier siècle av. J.-C."),
+        ("fr", "{{sp}} {{sp|XVIII|e|au|XIX|e}} {{-sp-|II|e|et|I|er|s}}",
+         "XVIIIe au XIXe siècle IIe et Ier siècles av. J.-C."),
+        ("pl", "{{wiek|XIX}}", "XIX"),
+        ("pt", "{{lknb|João|VI|de Portugal}}", "João VI de Portugal"),
+        ("nl", "{{feit|2011|05|12}} {{feit|hier}}", "hier"),
         ("fr", "{{M.|Dupont}} {{n°|5}} {{quand|hier}} {{guil|mot}}", "M. Dupont n° 5 hier « mot »"),
         ("it", "{{M|500|ul=km2}} {{M|5||km}} {{senza fonte|in alcune zone}}", "500 km² 5 km in alcune zone"),
         ("nl", "{{bron?|in deze stad|2019|04|15}} {{afkorting|GewSt|Steuer}}", "in deze stad GewSt"),
@@ -169,6 +181,15 @@ def test_a_template_that_is_a_whole_list_item_is_its_words() -> None:
 def test_an_unknown_template_that_touches_a_word_is_a_note() -> None:
     page = Page("xx", "T", datetime.date(2022, 8, 1))
     assert plain_text("A word{{zzz|why?}} and {{zzz|words}} more.", page) == "A word and words more."
+
+
+@pytest.mark.parametrize("boxes", ["{{Palette Louis XIV}}", "{{Palette|A}} {{Portail Vatican II}}<!-- end -->"])
+def test_a_line_of_boxes_alone_leaves_nothing(boxes: str) -> None:
+    assert plain_text(f"Text.\n{boxes}\n", Page("fr", "T", datetime.date(2022, 8, 1))) == "Text."
+
+
+def test_a_german_identifier_is_no_word_of_another_language() -> None:
+    assert plain_text("* {{HLS|17333|Name|Autor=X}}\n", Page("de", "T", datetime.date(2022, 8, 1))) == ""
 
 
 def test_boxes_leave_nothing() -> None:

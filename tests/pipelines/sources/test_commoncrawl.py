@@ -152,3 +152,8 @@ def test_a_run_without_perplexity_and_deduplication_needs_no_models(repository, 
     asked = command(repository, *base, "commoncrawl.perplexity=true")
     assert (asked.returncode, len(asked.stderr.splitlines())) == (2, 1)
     assert "there are no models yet; make them with `make models`, once" in asked.stderr
+    made = command(repository, "pipelines", "models", *base[4:])
+    assert made.returncode == 0, made.stderr
+    asked = command(repository, *base, "commoncrawl.perplexity=true")
+    assert (asked.returncode, len(asked.stderr.splitlines())) == (2, 1)
+    assert "models.json: made with commoncrawl.perplexity=false; make it again" in asked.stderr
