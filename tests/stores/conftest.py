@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 import fsspec
 import pytest
 
-from tests.stores.servers import Proxy
+from tests.stores.servers import ONE_IN_FIFTY, ONE_IN_TEN, Proxy
 
 NEEDED = {"s3": ("s3fs", "moto.server", "flask"), "gs": ("gcsfs", "gcp_storage_emulator")}
+FAULTS = {"s3": ONE_IN_TEN, "gs": ONE_IN_FIFTY}  # gcsfs waits for seconds after each
 
 
 class Store(NamedTuple):
-    """A bucket on a store, how to reach it, and the same by way of a proxy that fails one request in ten."""
+    """A bucket on a store, how to reach it, and the same by way of a proxy that fails some requests."""
 
     bucket: str  # as s3://bucket
     environment: dict[str, str]
@@ -33,7 +34,7 @@ def remote(request: pytest.FixtureRequest) -> Iterator[Store]:
     fixed = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
     fixed |= {"FSSPEC_GS_TOKEN": "anon"}
     try:
-        with pytest.MonkeyPatch.context() as patch, Proxy(port) as proxy:
+        with pytest.MonkeyPatch.context() as patch, Proxy(port, FAULTS[request.param]) as proxy:
             environment = {**fixed, variable: f"http://127.0.0.1:{port}"}
             for name, value in environment.items():
                 patch.setenv(name, value)

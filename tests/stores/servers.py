@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple, Self
 
 Fault = Literal["busy", "drop", "cut", "stall"] | None
 ONE_IN_TEN: tuple[Fault, ...] = (*[None] * 9, "busy", *[None] * 9, "drop", *[None] * 9, "cut")
+ONE_IN_FIFTY: tuple[Fault, ...] = (*[None] * 49, "busy", *[None] * 49, "drop")
 HOP_BY_HOP = ("connection", "transfer-encoding", "server", "date")
 
 
