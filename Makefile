@@ -65,7 +65,7 @@ bench: setup ## Speeds beside the bare libraries', and how a run scales [DATA=..
 	$(PYTHON) -m benchmarks.scaling --data "$$ALTIPLANO_DATA"
 
 test: setup ## Every test, two files at a time [ARGS=-x]
-	@$(PYTHON) -m pytest -q --numprocesses 2 --dist loadfile $(ARGS)
+	@$(PYTHON) -m pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 fuzz: setup ## Every parser on 200,000 hostile inputs, hours on one core [RUNS= DATA= ARGS="--corpus runs/corpus"]
 	@$(PYTHON) -m uv pip install --quiet --python $(PYTHON) --constraint constraints.txt atheris

@@ -105,9 +105,9 @@ def test_what_another_configuration_left_is_removed_and_the_tokenizer_is_the_one
 
 
 def test_ctrl_c_stops_at_once_and_the_same_command_goes_on(repository, run_arguments, reference, tmp_path):
-    process = subprocess.Popen(
-        [sys.executable, "-m", *run_arguments(tmp_path)], cwd=repository, stderr=subprocess.PIPE, start_new_session=True
-    )
+    # whoever runs the tests may ignore SIGINT, which a child would take over
+    arguments = ["env", "--default-signal=INT", sys.executable, "-m", *run_arguments(tmp_path)]
+    process = subprocess.Popen(arguments, cwd=repository, stderr=subprocess.PIPE, start_new_session=True)
     while not list((tmp_path / "tasks").glob("*/*.json")):
         time.sleep(0.02)
         assert process.poll() is None

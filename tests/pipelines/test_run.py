@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -164,10 +165,11 @@ def test_killed_children_lose_and_double_nothing(books):
     def kill_children() -> None:
         while not stop.wait(0.5):
             for child in psutil.Process().children():
-                if "spawn_main" in " ".join(child.cmdline()) and len(kills) < 6:
-                    child.send_signal(signal.SIGKILL)
-                    kills.append(child.pid)
-                    break
+                with suppress(psutil.NoSuchProcess):
+                    if "spawn_main" in " ".join(child.cmdline()) and len(kills) < 6:
+                        child.send_signal(signal.SIGKILL)
+                        kills.append(child.pid)
+                        break
 
     thread = threading.Thread(target=kill_children)
     thread.start()

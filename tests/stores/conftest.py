@@ -3,6 +3,8 @@
 import importlib.util
 import logging
 import os
+import socket
+import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -58,7 +60,21 @@ def _s3() -> tuple[Any, int, str]:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
-    return server.stop, server.get_host_and_port()[1], "AWS_ENDPOINT_URL"
+    port = server.get_host_and_port()[1]
+    _wait_for(port)
+    return server.stop, port, "AWS_ENDPOINT_URL"
+
+
+def _wait_for(port: int) -> None:
+    """It says that it is ready a little too early."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=5).close()
+            return
+        except OSError:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
 
 
 def _gs() -> tuple[Any, int, str]:
