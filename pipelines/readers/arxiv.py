@@ -24,6 +24,7 @@ from pipelines.documents import (
     ReadReport,
     UnreadableInputError,
 )
+from pipelines.readers.gunzip import InflateError
 from pipelines.readers.tar import BLOCK, PIECE_BYTES, Member, read_tar
 
 __all__ = ["FILES", "read_arxiv", "submission_id"]
@@ -47,7 +48,6 @@ _NEW_ID = re.compile(r"(\d{4})\.\d{4,5}(?:v\d+)?")
 _OLD_ID = re.compile(r"([a-z][a-z-]*(?:\.[A-Z]{2})?)((\d{4})\d{3})(?:v\d+)?")
 _ENDINGS = re.compile(r"\.(?:tar\.gz|tar|tex\.gz|gz|tex|pdf)$", re.IGNORECASE)
 _GZIP = b"\x1f\x8b"
-_InflateError: type[Exception] = isal_zlib.error  # type: ignore[assignment]  # the stub says it is an instance
 _INPUT_ENCODING = re.compile(rb"^[^%\n]*\\usepackage\s*\[([a-z0-9-]{1,20})\]\s*\{inputenc\}", re.MULTILINE)
 _ENCODINGS = {
     "ansinew": "cp1252", "applemac": "mac_roman", "cp850": "cp850", "cp852": "cp852", "cp866": "cp866",
@@ -194,7 +194,7 @@ class _Gunzipped:
             data = self._waiting or self._content.read(PIECE_BYTES)
             try:
                 self._text = self._inflate.decompress(data, PIECE_BYTES)
-            except _InflateError:
+            except InflateError:
                 raise _UnusableError(DAMAGED) from None
             if not data and not self._text:
                 raise _UnusableError(DAMAGED)

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from typing import BinaryIO, cast
 
 import pyarrow as pa
-from isal import isal_zlib
 
 from filters.books import decode, describe
 from pipelines.documents import MAX_DOCUMENT_BYTES, TOO_LARGE, Batcher, ReadReport, UnreadableInputError
+from pipelines.readers.gunzip import InflateError, inflate_member
 from pipelines.readers.tar import BLOCK, PIECE_BYTES, read_tar
 
 NOT_TEXT = "not_text"
@@ -16,7 +16,6 @@ INFLATED_BYTES = 64 << 10  # what is lost in front of a damaged place
 TEXT_NAMES = (".txt", ".text")
 
 _GZIP = b"\x1f\x8b"
-_InflateError: type[Exception] = isal_zlib.error  # type: ignore[assignment]  # the stub says it is an instance
 _FOREIGN_FORMATS = {
     b"PK\x03\x04": "zip", b"%PDF": "PDF", b"7z\xbc\xaf\x27\x1c": "7z", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz",
     b"\x28\xb5\x2f\xfd": "zstd", b"Rar!": "rar",
@@ -126,22 +125,15 @@ class _Gunzipped:
 def _gunzip(stream: BinaryIO, report: ReadReport) -> Iterator[bytes]:
     raw = stream.read(PIECE_BYTES)
     while raw:
-        inflater, piece = isal_zlib.decompressobj(31), b""
         try:
-            while not inflater.eof:
-                if not raw and len(piece) < INFLATED_BYTES:
-                    raw = stream.read(PIECE_BYTES)
-                    if not raw:
-                        report.truncated = "the file ends inside a gzip member"
-                        return
-                piece = inflater.decompress(raw, INFLATED_BYTES)
-                raw = inflater.unconsumed_tail
-                if piece:
-                    yield piece
-        except _InflateError as error:
+            behind = yield from inflate_member(raw, lambda: stream.read(PIECE_BYTES), INFLATED_BYTES)
+        except EOFError:
+            report.truncated = "the file ends inside a gzip member"
+            return
+        except InflateError as error:
             report.truncated = f"the gzip data is damaged: {error}"
             return
-        raw = (inflater.unused_data + stream.read(PIECE_BYTES)).lstrip(b"\0")
+        raw = (behind + stream.read(PIECE_BYTES)).lstrip(b"\0")
         if raw and not raw.startswith(_GZIP):
             report.count("gzip: garbage behind the data")
             return

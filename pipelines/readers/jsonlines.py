@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import orjson
-from isal import isal_zlib
 
 from pipelines.documents import ReadReport, UnreadableInputError
+from pipelines.readers.gunzip import InflateError, inflate_member
 
 READ_BYTES = 64 << 10  # small: gzip that is damaged inside what was read gives nothing of it
 PIECE_BYTES = 1 << 20
@@ -23,7 +23,6 @@ _FOREIGN = {
     b"PK\x03\x04": "zip",
     b"7z\xbc\xaf\x27\x1c": "7z",
 }
-_InflateError: type[Exception] = isal_zlib.error  # type: ignore[assignment]  # the stub says it is an instance
 
 
 def read_rows(
@@ -99,24 +98,16 @@ def _pieces(stream: BinaryIO, report: ReadReport) -> Iterator[bytes]:
 
 def _inflate(raw: bytes, stream: BinaryIO, report: ReadReport) -> Iterator[bytes]:
     while raw:
-        inflater = isal_zlib.decompressobj(31)
-        piece = b""
         try:
-            while not inflater.eof:
-                if not raw and len(piece) < PIECE_BYTES:
-                    raw = stream.read(READ_BYTES)
-                    if not raw:
-                        report.truncated = "the file ends inside gzip data"
-                        return
-                piece = inflater.decompress(raw, PIECE_BYTES)
-                raw = inflater.unconsumed_tail
-                if piece:
-                    yield piece
-        except _InflateError:
+            behind = yield from inflate_member(raw, lambda: stream.read(READ_BYTES), PIECE_BYTES)
+        except EOFError:
+            report.truncated = "the file ends inside gzip data"
+            return
+        except InflateError:
             report.count("gzip: damaged")
             report.truncated = f"the gzip data is damaged before byte {stream.tell()}, and what follows is lost"
             return
-        raw = inflater.unused_data or stream.read(READ_BYTES)
+        raw = behind or stream.read(READ_BYTES)
         while 0 < len(raw) < len(_GZIP) and (more := stream.read(READ_BYTES)):
             raw += more
         if raw.lstrip(b"\0") and not raw.startswith(_GZIP):

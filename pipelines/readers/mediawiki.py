@@ -11,7 +11,6 @@ import bz2
 import codecs
 import datetime
 import re
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, groupby
@@ -24,6 +23,7 @@ import pyarrow as pa
 
 from pipelines.documents import MAX_DOCUMENT_BYTES, TOO_LARGE, Batcher, ReadReport, UnreadableInputError
 from pipelines.readers import sevenzip
+from pipelines.readers.gunzip import InflateError, inflate_member
 
 CHUNK_BYTES = 1 << 20
 HEADER_BYTES = 1 << 20  # siteinfo takes some 10 KB
@@ -34,7 +34,6 @@ _STREAM_MAGIC = re.compile(rb"BZh[1-9]1AY&SY")
 _STREAM_MAGIC_BYTES = 10
 _OPEN, _CLOSE, _END = b"<page>", b"</page>", b"</mediawiki>"
 _OVERSIZED = b"<oversized/>"  # in a page that was too large, in place of its text and what comes behind
-_GZIP = 31  # zlib's word for a gzip header
 
 Format = Literal["plain", "bz2", "gzip", "7z"]
 _FORMATS: dict[bytes, Format] = {b"BZh": "bz2", b"\x1f\x8b": "gzip", sevenzip.MAGIC: "7z"}
@@ -235,18 +234,13 @@ def _chunks(stream: BinaryIO, start: int, end: int, report: ReadReport) -> Itera
 
 def _gunzip(stream: BinaryIO, report: ReadReport) -> Iterator[bytes]:
     """The text of consecutive gzip members, as far as they can be had."""
-    decompressor, data = zlib.decompressobj(_GZIP), b""
+    data = b""
     try:
         while data := data or stream.read(CHUNK_BYTES):
-            if decompressor.eof:
-                decompressor = zlib.decompressobj(_GZIP)
-            if text := decompressor.decompress(data, CHUNK_BYTES):
-                yield text
-            data = decompressor.unused_data if decompressor.eof else decompressor.unconsumed_tail
-    except zlib.error:
+            data = yield from inflate_member(data, lambda: stream.read(CHUNK_BYTES), CHUNK_BYTES)
+    except InflateError:
         report.truncated = f"gzip data is damaged before byte {stream.tell()}"
-        return
-    if not decompressor.eof:
+    except EOFError:
         report.truncated = f"the file ends at byte {stream.tell()}, inside its gzip data"
 
 

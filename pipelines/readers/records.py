@@ -27,6 +27,7 @@ from typing import BinaryIO, NamedTuple
 from isal import isal_zlib
 
 from pipelines.documents import ReadReport, UnreadableInputError
+from pipelines.readers.gunzip import InflateError
 
 MAX_HEADER_BYTES = 64 << 10
 
@@ -35,7 +36,6 @@ _PIECE_BYTES = 1 << 20  # decompressed at a time, however well a member is packe
 _KEPT_READS = 256  # of a member's compressed bytes, searched for the next member if this one is damaged
 _PROBE_BYTES = 4 << 10  # compressed bytes that surely decompress to a first few
 
-InflateError: type[Exception] = isal_zlib.error  # type: ignore[assignment]  # the stub says it is an instance
 
 _GZIP = b"\x1f\x8b\x08"
 _WARC = b"WARC/1."

@@ -27,7 +27,8 @@ from resiliparse.parse.encoding import bytes_to_str, detect_encoding, map_encodi
 
 from filters.html import plain_text
 from pipelines.documents import MAX_DOCUMENT_BYTES, TOO_LARGE, ReadReport, UnreadableInputError
-from pipelines.readers.records import MAX_HEADER_BYTES, InflateError, Record, parse_headers, read_records
+from pipelines.readers.gunzip import InflateError
+from pipelines.readers.records import MAX_HEADER_BYTES, Record, parse_headers, read_records
 from pipelines.readers.wet import MAX_TITLE_CHARACTERS, MIN_CHARACTERS, Page, page_batches, wet_pages
 
 _AROUND = {"warcinfo", "request", "metadata"}
