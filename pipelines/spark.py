@@ -169,9 +169,12 @@ class JobServer:
             shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def check(options: Sequence[str]) -> None:
-    """Raises UserError for what can be known to be wrong or missing before anything starts."""
-    settings, _ = Settings.parse(options)
+def check(options: Sequence[str]) -> tuple[Settings, list[str]]:
+    """What the options say of Spark, and those that are Beam's own.
+
+    Raises UserError for what can be known to be wrong or missing before anything starts.
+    """
+    settings, others = Settings.parse(options)
     if not (HOME / "jars").is_dir():
         raise UserError("Spark is not set up: run `make spark` once")
     if not shutil.which("java"):
@@ -182,6 +185,7 @@ def check(options: Sequence[str]) -> None:
                 socket.create_connection((host, port), timeout=10).close()
             except OSError as error:
                 raise UserError(f"--master {settings.master}: nothing answers at {host}:{port} ({error})") from None
+    return settings, others
 
 
 def _masters(url: str) -> Iterator[tuple[str, int]]:
@@ -203,8 +207,7 @@ def job_server(options: Sequence[str], workers: int, elements: int) -> Iterator[
     the job failed because of the server.
     """
     global _server
-    check(options)
-    settings, others = Settings.parse(options)
+    settings, others = check(options)
     partitions = max(2 * workers, -(-elements // ELEMENTS_A_PARTITION))
     parallelism = 1 << (partitions - 1).bit_length()  # a power of two, so that few jobs need another server
     if _server is None or not _server.alive or (_server.settings, _server.parallelism) != (settings, parallelism):

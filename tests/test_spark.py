@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 
 import psutil
@@ -24,12 +25,12 @@ from tests.runs import command, files, succeed
 pytestmark = needs_spark
 
 
-def job_servers() -> list[psutil.Process]:
-    return [
-        p
-        for p in psutil.process_iter()
-        if p.name() == "java" and any("SparkJobServerDriver" in argument for argument in p.cmdline())
-    ]
+def job_servers(run: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """Those that a run has started; what ends while they are looked for is none."""
+    with suppress(psutil.NoSuchProcess):
+        children = [p.as_dict(["name", "cmdline"]) | {"process": p} for p in psutil.Process(run.pid).children(True)]
+        return [c["process"] for c in children if c["name"] == "java" and "SparkJobServerDriver" in str(c["cmdline"])]
+    return []
 
 
 @pytest.fixture
@@ -112,7 +113,7 @@ def test_a_job_server_that_is_killed_ends_the_run_in_one_line_and_a_rerun_finish
     while not list((tmp_path / "tasks").glob("*/*.json")):
         time.sleep(0.1)
         assert process.poll() is None
-    server = next(p for p in job_servers() if process.pid in {a.pid for a in p.parents()})
+    [server] = job_servers(process)
     server.kill()
     _, said = process.communicate(timeout=60)
     assert process.returncode == 1
@@ -125,7 +126,7 @@ def test_a_job_server_that_is_killed_ends_the_run_in_one_line_and_a_rerun_finish
 def test_the_job_server_ends_with_a_run_that_is_killed(repository, run_arguments, tmp_path):
     arguments = [sys.executable, "-m", *run_arguments(tmp_path), "--runner=spark", "--workers=2"]
     process = subprocess.Popen(arguments, cwd=repository, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    while not (servers := [p for p in job_servers() if process.pid in {a.pid for a in p.parents()}]):
+    while not (servers := job_servers(process)):
         time.sleep(0.1)
         assert process.poll() is None
     process.send_signal(signal.SIGKILL)

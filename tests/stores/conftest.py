@@ -1,11 +1,11 @@
-"""Real stores on loopback, moto and an emulator of Google's; each also by a proxy that fails one request in ten."""
+"""Real stores on loopback, moto and an emulator of Google's; each also by a proxy that fails requests now and then."""
 
 import importlib.util
 import logging
 import os
-import socket
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from typing import Any, NamedTuple
 
 import fsspec
@@ -26,25 +26,35 @@ class Store(NamedTuple):
     proxy: Proxy
 
 
-@pytest.fixture(scope="session", params=["s3", "gs"])
-def remote(request: pytest.FixtureRequest) -> Iterator[Store]:
-    """A store with an empty bucket."""
+@pytest.fixture(scope="session")
+def stores() -> Iterator[Callable[[str], Store]]:
+    """Stores by their schemes, each started once: its clients and its files stay in this process."""
+    with ExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        yield cache(lambda scheme: _start(scheme, stack, patch))
+
+
+@pytest.fixture(params=["s3", "gs"])
+def remote(request: pytest.FixtureRequest, stores: Callable[[str], Store]) -> Store:
+    """A store with a bucket."""
     missing = [m for m in NEEDED[request.param] if not _installed(m)]
     if missing:
         (pytest.fail if "CI" in os.environ else pytest.skip)(f"not installed: {', '.join(missing)}")
-    stop, port, variable = _s3() if request.param == "s3" else _gs()
+    return stores(request.param)
+
+
+def _start(scheme: str, stack: ExitStack, patch: pytest.MonkeyPatch) -> Store:
+    stop, port, variable = _s3() if scheme == "s3" else _gs()
+    stack.callback(stop)
+    stack.enter_context(proxy := Proxy(port, FAULTS[scheme]))
     fixed = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
     fixed |= {"FSSPEC_GS_TOKEN": "anon"}
-    try:
-        with pytest.MonkeyPatch.context() as patch, Proxy(port, FAULTS[request.param]) as proxy:
-            environment = {**fixed, variable: f"http://127.0.0.1:{port}"}
-            for name, value in environment.items():
-                patch.setenv(name, value)
-            patch.setitem(fsspec.config.conf, "gs", {"token": "anon"})  # it reads the environment once, when imported
-            fsspec.filesystem(request.param).mkdir("altiplano")
-            yield Store(f"{request.param}://altiplano", environment, {**fixed, variable: proxy.url}, proxy)
-    finally:
-        stop()
+    environment = {**fixed, variable: f"http://127.0.0.1:{port}"}
+    for name, value in environment.items():
+        patch.setenv(name, value)
+    patch.setitem(fsspec.config.conf, "gs", {"token": "anon"})  # it reads the environment once, when imported
+    fsspec.filesystem(scheme).mkdir("altiplano")
+    return Store(f"{scheme}://altiplano", environment, {**fixed, variable: proxy.url}, proxy)
 
 
 def _installed(module: str) -> bool:
@@ -60,21 +70,7 @@ def _s3() -> tuple[Any, int, str]:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
-    port = server.get_host_and_port()[1]
-    _wait_for(port)
-    return server.stop, port, "AWS_ENDPOINT_URL"
-
-
-def _wait_for(port: int) -> None:
-    """It says that it is ready a little too early."""
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=5).close()
-            return
-        except OSError:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+    return server.stop, server.get_host_and_port()[1], "AWS_ENDPOINT_URL"
 
 
 def _gs() -> tuple[Any, int, str]:

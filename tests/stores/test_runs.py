@@ -98,7 +98,7 @@ def test_a_run_with_everything_on_a_store_gives_the_same_manifest_and_bytes(remo
     store.write_bytes(remote.bucket, "models/tokenizer.model", (here.parent / "models/tokenizer.model").read_bytes())
     pinned = [f"models.folder={remote.bucket}/models", f"tokenizer.path={remote.bucket}/models/tokenizer.model"]
     succeed("pipelines", "run", "--out", out, *arguments, *pinned, **remote.faulty)
-    assert remote.proxy.failed > failed + 1
+    assert remote.proxy.failed > failed + (10 if remote.bucket.startswith("s3") else 1)
     mine = {n for n in store.list_files(out) if not n.startswith("tasks/")}
     assert mine == {str(p.relative_to(here)) for p in here.rglob("*") if p.is_file() and "tasks" not in p.parts}
     assert [name for name in sorted(mine) if store.read_bytes(f"{out}/{name}") != (here / name).read_bytes()] == []
