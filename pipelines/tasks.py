@@ -208,9 +208,12 @@ class Work:
 
 
 def _cached_model(source: Input) -> Path:
-    target = Path(tempfile.gettempdir()) / "altiplano-models" / source.sha256
+    folder = Path(tempfile.gettempdir()) / f"altiplano-models-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.lstat().st_uid != os.getuid():  # models that someone else put there could run in this process
+        raise StoreError(f"{folder}: it belongs to another user; remove it, or set TMPDIR to another folder")
+    target = folder / source.sha256
     if not target.exists():
-        target.parent.mkdir(exist_ok=True)
         partial = target.with_suffix(f".{os.getpid()}")
         store.fetch(source.path, partial)
         if store.sha256_file(partial) != source.sha256:

@@ -39,7 +39,8 @@ def make_models(config: Config, plan: Plan, out: str, engine: Engine, monitor: M
     """Make what `models.json` names under `out`/models. Raises UserError where the sources for it are missing."""
     crawl, wikipedia = config.sources.commoncrawl, config.sources.wikipedia
     if crawl is None or not crawl.perplexity:
-        models.save(out, {}, {}, {})
+        if not store.exists(store.join(out, models.MODELS, models.INDEX)):  # others may have been made, for other runs
+            models.save(out, {}, {}, {})
         return
     if wikipedia is None:
         raise UserError(

@@ -18,6 +18,11 @@ settings.register_profile("altiplano", deadline=None, derandomize="CI" in os.env
 settings.load_profile("altiplano")
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes are numbered: gzip's hold the time, and processes that share the tests must give them the same names."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The folder this project is in."""
