@@ -20,7 +20,8 @@ import numpy as np
 
 from pipelines.deduplicate import Bits, Digest, decide, pack, partitions, read_bitmap, unpack
 from pipelines.engine import Engine, Limits
-from pipelines.rounds import CHUNK, do_round
+from pipelines.rounds import CHUNK, chain
+from pipelines.runners import do_job
 from pipelines.tasks import Input, Task
 
 NUMPY = "numpy.unique, and which occurrences"
@@ -86,7 +87,7 @@ def on_beam(folder: Path) -> tuple[float, str]:
         )
         for path in sorted(folder.iterdir())
     ]
-    do_round([tasks], "benchmark", Engine(Limits(workers=1, memory_mb=1_500, seconds=600)))
+    do_job("benchmark", [chain("benchmark.lines", [tasks])], Engine(Limits(workers=1, memory_mb=1_500, seconds=600)))
     seconds = time.process_time() - started
     return seconds, checksum(read_bitmap(path.read_bytes()) for path in sorted(out.glob("rounds/*/*.bits")))
 

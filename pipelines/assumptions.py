@@ -63,7 +63,7 @@ class Machine(Section):
 
 
 class StageStart(Section):
-    """Seconds that an engine takes to start a stage's job."""
+    """Seconds that an engine takes to start a job."""
 
     seconds: float = Field(ge=0)
     source: str

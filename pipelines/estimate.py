@@ -101,17 +101,14 @@ class Estimate:
         return max(self.stages, key=lambda stage: stage.longest_seconds)
 
     def seconds(self, cores: int, engine: str) -> float:
-        """Wall time: each wave takes what its work is, shared by all cores, or its longest task; rounds come one after
-        another; and every job has a start.
+        """Wall time: each wave is a job, which has a start, and takes what its work is, shared by all cores, or its
+        longest task.
         """
         start = getattr(self.assumptions.engines, engine).seconds + self.calibration.seconds_between_stages
         busy, total = cores * self.assumptions.machine.busy, 0.0
         for wave in self.waves:
-            together = [stage for stage in wave if not stage.round]
-            if together:
-                longest = max(stage.longest_seconds for stage in together)
-                total += start + max(sum(stage.cpu_seconds for stage in together) / busy, longest)
-            total += sum(start + stage.cpu_seconds / busy for stage in wave if stage.round)
+            longest = max(stage.longest_seconds for stage in wave)
+            total += start + max(sum(stage.cpu_seconds for stage in wave) / busy, longest)
         return total
 
     def dataflow_dollars(self) -> dict[str, float]:

@@ -1,17 +1,18 @@
-"""Near-duplicate books as a round: a Beam job that proposes pairs, confirms them, and keeps one book of each cluster.
+"""Near-duplicate books as a round: a chain of a Beam job that proposes pairs, confirms them, and keeps one book of each
+cluster.
 
     chunk of splits -> (group, partition of band keys) -> candidate pairs -> the chunk of the first book -> the chunk of
     the second -> confirmed pairs -> group -> clusters -> the chunk of each book that goes -> a verdict for each split
 
 What travels is the keys of bands and a byte of each position for the proposal, then pairs of numbers. Shingles stay in
 the files of their splits, and are read for the pairs that are compared exactly. A chunk travels too, from one grouping
-to the next under a key of its own: so what needs its tasks meets it, and the job is one chain.
+to the next under a key of its own: so what needs its tasks meets it, and the chain has no branch.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from itertools import chain
+from itertools import chain as joined
 from typing import TypeVar
 
 import apache_beam as beam
@@ -20,8 +21,7 @@ import pyarrow as pa
 
 from filters.nearduplicates import Shingles, components, containment
 from pipelines import store
-from pipelines.engine import Engine
-from pipelines.runners import job
+from pipelines.runners import Chain
 from pipelines.signatures import VERDICTS, Packed, pack, propose
 from pipelines.tasks import Task, Work, perform
 
@@ -131,7 +131,7 @@ def _confirm(element: tuple[Key, Iterable[_Chunk | _Pairs]], share: float) -> It
         pairs = np.unique(np.frombuffer(met.books, np.int64).reshape(-1, 2), axis=0).tolist()
         same = [(a, b) for a, b in pairs if containment(shelf.shingles(a), shelf.shingles(b)) > share]
         if same:
-            yield (OF_GROUP, chunk.group, 0), _Confirmed(same, {book: shelf.node(book) for book in set(chain(*same))})
+            yield (OF_GROUP, chunk.group, 0), _Confirmed(same, {book: shelf.node(book) for book in set(joined(*same))})
 
 
 class _Shelf:
@@ -198,7 +198,7 @@ def _write(kept: Sequence[str | None], work: Work) -> None:
     work.counts.update(books=len(kept), removed=sum(one is not None for one in kept))
 
 
-def find(groups: Sequence[Sequence[Task]], name: str, engine: Engine) -> None:
+def chain(name: str, groups: Sequence[Sequence[Task]]) -> Chain:
     """Decide which books of each group of splits go, and leave verdicts and a record for each split.
 
     Two books are one if more than the setting `share` of the smaller one's shingles are in the other, and the longer
@@ -207,8 +207,9 @@ def find(groups: Sequence[Sequence[Task]], name: str, engine: Engine) -> None:
     chunks = list(_chunks(groups))
     task = chunks[0].tasks[0]
     share, times = task.settings["share"], task.settings["times"]
-    with job(name, chunks, engine, task.out) as listed:
-        _ = (
+
+    def steps(listed: beam.PCollection[_Chunk]) -> beam.PCollection[None]:
+        return (
             listed
             | "Pack bands" >> beam.FlatMap(_pack, share, times)
             | "By partition" >> beam.GroupByKey()
@@ -222,3 +223,5 @@ def find(groups: Sequence[Sequence[Task]], name: str, engine: Engine) -> None:
             | "By chunk" >> beam.GroupByKey()
             | "Write verdicts" >> beam.ParDo(_publish)
         )
+
+    return Chain(name, chunks, task.out, steps)

@@ -1,9 +1,9 @@
-"""A round as a Beam job: digests are cut into hash partitions, decided a partition at a time, and joined into bitmaps.
+"""A round as a chain of a Beam job: digests are cut into hash partitions, decided one by one, and joined into bitmaps.
 
     chunk of splits -> (group, partition) -> decide -> (group, chunk) -> one bitmap for each split
 
 Only hashes travel, packed: an element is one partition's range of `CHUNK` splits, never a single hash. A chunk's tasks
-travel with its first partition, so that the job is one chain.
+travel with its first partition, so that the chain has no branch.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,8 +14,7 @@ import apache_beam as beam
 
 from pipelines import store
 from pipelines.deduplicate import Bits, Digest, Keep, Packed, decide, pack, partitions, unpack, write_bitmap
-from pipelines.engine import Engine
-from pipelines.runners import job
+from pipelines.runners import Chain
 from pipelines.tasks import Task, Work, perform
 
 CHUNK = 32
@@ -70,7 +69,7 @@ def _write(bits: Bits, work: Work) -> None:
     work.counts.update(keys=len(bits), removed=int(bits.sum()))
 
 
-def do_round(groups: Sequence[Sequence[Task]], name: str, engine: Engine) -> None:
+def chain(name: str, groups: Sequence[Sequence[Task]]) -> Chain:
     """Decide which keys are removed in each group of splits, and leave a bitmap and a record for each split.
 
     A task's setting `keep` says which occurrence of a repeated key stays, as in `deduplicate.decide`.
@@ -78,8 +77,9 @@ def do_round(groups: Sequence[Sequence[Task]], name: str, engine: Engine) -> Non
     chunks = list(_chunks(groups))
     task = chunks[0].tasks[0]
     keep: Keep = task.settings["keep"]
-    with job(name, chunks, engine, task.out) as listed:
-        _ = (
+
+    def steps(listed: beam.PCollection[Chunk]) -> beam.PCollection[None]:
+        return (
             listed
             | "Pack digests" >> beam.FlatMap(_pack)
             | "By partition" >> beam.GroupByKey()
@@ -87,3 +87,5 @@ def do_round(groups: Sequence[Sequence[Task]], name: str, engine: Engine) -> Non
             | "By split" >> beam.GroupByKey()
             | "Write bitmaps" >> beam.ParDo(_publish)
         )
+
+    return Chain(name, chunks, task.out, steps)

@@ -55,10 +55,7 @@ def _run_stages(stages: Sequence[Stage], out: str, engine: Engine, monitor: Moni
         for stage in wave:
             todo[stage.name] = _begin(stage, planned[stage.name], out, monitor)
             result.did += len(todo[stage.name])
-        _do([s for s in wave if s.job is None], todo, engine)
-        for stage in wave:
-            if stage.job and todo[stage.name]:
-                _do_round(stage, planned[stage.name], todo[stage.name], engine)
+        _do([stage for stage in wave if todo[stage.name]], planned, todo, engine)
         for stage in wave:
             records, failures = _end(stage, planned[stage.name], out, monitor)
             result.records[stage.name] = records
@@ -84,26 +81,28 @@ def _begin(stage: Stage, tasks: Sequence[Task], out: str, monitor: Monitor) -> l
     return todo
 
 
-def _do(stages: Sequence[Stage], todo: Mapping[str, Sequence[Task]], engine: Engine) -> None:
-    tasks = [task for stage in stages for task in todo[stage.name]]
-    if tasks:
-        from pipelines.runners import do_tasks  # Beam takes seconds to import: a run with nothing to do does without
-
-        with _readable_errors():
-            do_tasks(tasks, _job_name(stages), engine)
+Planned = Mapping[str, Sequence[Task]]  # by stage
 
 
-def _do_round(stage: Stage, tasks: Sequence[Task], todo: Sequence[Task], engine: Engine) -> None:
-    """Decide the groups in which a split's verdict is missing; the groups that are complete stay as they are."""
-    assert stage.job
-    missing, by_key = {t.key for t in todo}, {t.key: t for t in tasks}
-    groups = [[by_key[k] for k in group if k in by_key] for group in stage.groups if missing.intersection(group)]
+def _do(stages: Sequence[Stage], planned: Planned, todo: Planned, engine: Engine) -> None:
+    """One Beam job: the tasks of all stages together, and each round."""
+    if not stages:
+        return
+    from pipelines import runners  # Beam takes seconds to import: a run with nothing to do does without
+
+    tasks = [task for stage in stages if not stage.job for task in todo[stage.name]]
+    chains = [runners.chain(tasks, engine.limits)] if tasks else []
+    for stage in stages:
+        if stage.job:
+            chains.append(load(stage.job)(stage.name, _groups(stage, planned[stage.name], todo[stage.name])))
     with _readable_errors():
-        load(stage.job)(groups, _job_name([stage]), engine)
+        runners.do_job("-".join(["altiplano", *(stage.name.replace(".", "-") for stage in stages)]), chains, engine)
 
 
-def _job_name(stages: Sequence[Stage]) -> str:
-    return "altiplano-" + "-".join(stage.name.replace(".", "-") for stage in stages)
+def _groups(stage: Stage, tasks: Sequence[Task], todo: Sequence[Task]) -> list[list[Task]]:
+    """The groups in which a split's verdict is missing; those that are complete stay as they are."""
+    missing, by_key = {t.key for t in todo}, {t.key: t for t in tasks}
+    return [[by_key[k] for k in group if k in by_key] for group in stage.groups if missing.intersection(group)]
 
 
 @contextmanager

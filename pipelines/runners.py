@@ -1,13 +1,14 @@
-"""Where a stage runs: one Beam job, on the runner that was asked for. The only module, with the rounds and `worker`,
-that imports Beam.
+"""Where a wave of stages runs: one Beam job, on the runner that was asked for. The only module, with the rounds and
+`worker`, that imports Beam.
 """
 
 import logging
 import pickle
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
@@ -24,24 +25,46 @@ INLINE_BYTES = 1 << 20  # what a job's graph carries itself: Dataflow takes one 
 PART = 1_000  # elements of a queue file
 
 
-@contextmanager
-def job(name: str, items: Sequence[Any], engine: Engine, out: str) -> Iterator[beam.PCollection[Any]]:
-    """A Beam job over `items`, spread over the workers, that runs when the block ends. Every job is a single chain:
-    Spark's runner computes again what is used twice.
+@dataclass(frozen=True)
+class Chain:
+    """What a job does with `items`, once they are spread over the workers.
+
+    A job's chains do not meet, and none branches: Spark's runner computes again what is used twice.
     """
-    queued = _queue(name, items, out)
+
+    name: str  # in the job
+    items: Sequence[Any]
+    out: str  # the run's folder
+    steps: Callable[[beam.PCollection[Any]], Any]
+
+
+class _Listed(beam.PTransform[beam.Pipeline, Any]):
+    """A chain, its items from the graph or from `queued` files."""
+
+    def __init__(self, chain: Chain, queued: Sequence[str]) -> None:
+        super().__init__()
+        self._chain, self._queued = chain, queued
+
+    def expand(self, start: beam.Pipeline) -> Any:
+        if self._queued:
+            listed = start | "List" >> beam.Create(self._queued) | "Read" >> beam.FlatMap(_read_queue)
+        else:
+            listed = start | "List" >> beam.Create(self._chain.items)
+        return self._chain.steps(listed | "Spread" >> beam.Reshuffle())
+
+
+def do_job(name: str, chains: Sequence[Chain], engine: Engine) -> None:
+    """Do all chains in one Beam job."""
+    queues = [_queue(f"{name}-{chain.name}", chain.items, chain.out) for chain in chains]
     try:
-        with _pipeline(name, len(items), engine) as pipeline:
-            if queued:
-                listed = pipeline | "List" >> beam.Create(queued) | "Read" >> beam.FlatMap(_read_queue)
-            else:
-                listed = pipeline | "List" >> beam.Create(items)
-            yield listed | "Spread" >> beam.Reshuffle()
+        with _pipeline(name, max(len(chain.items) for chain in chains), engine) as pipeline:
+            for chain, queued in zip(chains, queues, strict=True):
+                _ = pipeline | chain.name >> _Listed(chain, queued)
     except SystemExit:  # a template: the job is yet to run
-        queued = []
+        queues = []
         raise
     finally:
-        for path in queued:
+        for path in (path for queued in queues for path in queued):
             store.remove(path)
 
 
@@ -106,8 +129,7 @@ class DoTasks(beam.DoFn):
             raise
 
 
-def do_tasks(tasks: Sequence[Task], name: str, engine: Engine) -> None:
-    """Do all tasks, largest first so that the last to finish is a small one."""
+def chain(tasks: Sequence[Task], limits: Limits) -> Chain:
+    """Do all tasks, of any stages, largest first so that the last to finish is a small one."""
     ordered = sorted(tasks, key=lambda t: -t.size)
-    with job(name, ordered, engine, tasks[0].out) as listed:
-        _ = listed | "Do tasks" >> beam.ParDo(DoTasks(engine.limits))
+    return Chain("tasks", ordered, tasks[0].out, lambda listed: listed | "Do" >> beam.ParDo(DoTasks(limits)))

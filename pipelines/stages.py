@@ -18,7 +18,7 @@ class Stage:
     folders: tuple[str, ...]  # every file below them is an output of this stage
     tasks: Callable[[Done], list[Task]]
     expected: tuple[int, int]
-    job: str | None = None  # of a round: the "module:function" that does its tasks as one Beam job
+    job: str | None = None  # of a round: the "module:function" that makes the chain of a Beam job
     groups: tuple[tuple[str, ...], ...] = ()  # of a round: the task keys that are compared with each other
 
 

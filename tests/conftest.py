@@ -2,8 +2,10 @@
 undisturbed run to compare with.
 """
 
+import fcntl
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 from hypothesis import settings
 
 from tests.cluster import cluster
-from tests.runs import ROOT, make_models, run_with, succeed, take_part
+from tests.runs import ROOT, make_models, pin_models, run_with, succeed, take_part
 
 # A slow machine is no failure, so examples have no deadline; pytest's timeout ends what hangs.
 settings.register_profile("altiplano", deadline=None, derandomize="CI" in os.environ)
@@ -55,27 +57,40 @@ def no_network() -> Any:
 
 
 @pytest.fixture(scope="session")
-def whole_sample(tmp_path_factory) -> Path:
-    """The embedded sample: all seven sources."""
-    from pipelines.sample import build_sample
+def once(tmp_path_factory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """A folder that is made once for all processes that share the tests."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
-    folder = tmp_path_factory.mktemp("sample") / "whole"
-    build_sample(folder)
+    def folder(name: str, make: Callable[[Path], object]) -> Path:
+        with (shared / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (shared / name).exists():
+                make(shared / f"{name}.part")
+                (shared / f"{name}.part").rename(shared / name)
+        return shared / name
+
     return folder
 
 
 @pytest.fixture(scope="session")
-def sample(whole_sample, tmp_path_factory) -> Path:
-    """A part of the embedded sample that a run does in seconds."""
-    part = tmp_path_factory.mktemp("data")
-    take_part(whole_sample, part)
-    return part
+def whole_sample(once) -> Path:
+    """The embedded sample: all seven sources."""
+    from pipelines.sample import build_sample
+
+    return once("sample", build_sample)
 
 
 @pytest.fixture(scope="session")
-def models(sample, tmp_path_factory) -> list[str]:
+def sample(whole_sample, once) -> Path:
+    """A part of the embedded sample that a run does in seconds."""
+    return once("data", lambda part: take_part(whole_sample, part))
+
+
+@pytest.fixture(scope="session")
+def models(sample, once) -> list[str]:
     """Models and tokenizer made once, and the settings that pin them."""
-    return make_models(sample, tmp_path_factory.mktemp("models"))
+    return pin_models(once("models", lambda folder: make_models(sample, folder)))
 
 
 @pytest.fixture(scope="session")
@@ -89,11 +104,9 @@ def run_arguments(sample, models):
 
 
 @pytest.fixture(scope="session")
-def reference(repository, run_arguments, tmp_path_factory) -> Path:
+def reference(repository, run_arguments, once) -> Path:
     """An undisturbed run."""
-    out = tmp_path_factory.mktemp("reference")
-    succeed(repository, *run_arguments(out), "--workers", "2")
-    return out
+    return once("reference", lambda out: succeed(repository, *run_arguments(out), "--workers", "2"))
 
 
 @pytest.fixture(scope="session")

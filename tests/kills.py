@@ -26,7 +26,7 @@ import psutil
 
 from pipelines.sample import build_sample
 from tests.cluster import Cluster, cluster
-from tests.runs import ROOT, files, make_models, run_with, take_part
+from tests.runs import ROOT, files, make_models, pin_models, run_with, take_part
 
 VICTIMS = {
     "direct": ("driver", "child"),
@@ -206,7 +206,8 @@ def main() -> None:
     if not data:
         build_sample(work / "sample")
         take_part(work / "sample", data := work / "part")
-    models = make_models(data, work / "models")
+    make_models(data, work / "models")
+    models = pin_models(work / "models")
     with ExitStack() as stack:
         started = stack.enter_context(cluster(work)) if "cluster" in engines else None
         bench = Bench(data, work, models, started, chance)

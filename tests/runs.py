@@ -39,15 +39,19 @@ def take_part(sample: Path, part: Path) -> None:
         shutil.copy(sample / "web" / f"CC-MAIN-SAMPLE-{name}.warc.wet.gz", part / "web")
 
 
-def make_models(data: Path, out: Path) -> list[str]:
-    """Models and tokenizer made under `out` from a part of the sample, and the settings that pin them."""
+def make_models(data: Path, out: Path) -> None:
+    """Models and tokenizer under `out`, from a part of the sample."""
     base = ["--config", "configs/demo.yaml", "--out", str(out), f"data={data}", *SETTINGS]
     succeed(ROOT, "pipelines", "models", *base)
     succeed(ROOT, "pipelines", "run", "--until", "text", *base)
     tokenizer = out / "models" / "tokenizer.model"
     weights = ["--weights=commoncrawl=93.71", "--weights=wikipedia=6.29", "--pieces=1500", "--sample-bytes=1000000"]
     succeed(ROOT, "tokenizer", "train", "--text", str(out / "text"), "--out", str(tokenizer), *weights)
-    return [f"models.folder={out / 'models'}", f"tokenizer.path={tokenizer}"]
+
+
+def pin_models(out: Path) -> list[str]:
+    """The settings of a run with the models and the tokenizer that are under `out`."""
+    return [f"models.folder={out / 'models'}", f"tokenizer.path={out / 'models' / 'tokenizer.model'}"]
 
 
 def run_with(models: list[str], data: Path, out: Path, *more: str) -> list[str]:

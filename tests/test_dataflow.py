@@ -35,7 +35,7 @@ if "CI" not in os.environ:
 from google.cloud.dataflow import AutoscalingAlgorithm, JobType
 
 from pipelines.dataflow import complete
-from pipelines.runners import do_tasks
+from pipelines.runners import chain, do_job
 from tests.dataflow_service import BUCKET, DataflowService, options, storage_emulator
 
 SETTINGS = [
@@ -142,15 +142,26 @@ def test_jobs_and_their_steps_have_names_that_people_can_read(finished):
         f"altiplano-c4-{stage}" for stage in ("addresses", "urls", "pages", "lines", "clean")
     ]
     assert all(re.fullmatch("[a-z]([-a-z0-9]{0,61}[a-z0-9])?", name) for name in names)
-    steps = [
-        {graph.components.transforms[step].unique_name for step in graph.components.transforms[root].subtransforms}
+    tasks, round_ = ["Do"], ["Pack digests", "By partition", "Decide", "By split", "Write bitmaps"]
+    assert [
+        {
+            transforms[step].unique_name
+            for root in graph.root_transform_ids
+            for stage in transforms[root].subtransforms
+            for step in transforms[stage].subtransforms
+        }
         for graph in service.graphs
-        for root in graph.root_transform_ids
+        for transforms in [graph.components.transforms]
+    ] == [
+        {f"{stage}/{step}" for step in ("List", "Spread", *steps)}
+        for stage, steps in [
+            ("tasks", tasks),
+            ("c4.urls", round_),
+            ("tasks", tasks),
+            ("c4.lines", round_),
+            ("tasks", tasks),
+        ]
     ]
-    assert steps == [
-        {"List", "Spread", "Do tasks"},
-        {"List", "Spread", "Pack digests", "By partition", "Decide", "By split", "Write bitmaps"},
-    ] * 2 + [{"List", "Spread", "Do tasks"}]
 
 
 def test_no_document_is_in_a_graph_or_in_a_shuffle(pages, finished):
@@ -186,7 +197,8 @@ def submit(service, repository):
         flags = complete([*CLOUD[1:], f"--dataflow_endpoint={service.endpoint}", *more], config, out, machines=3)
         body = "tests.pipelines.bodies:upper"
         task = Task("books.clean", "a", body, code_fingerprint(body), {}, {}, out)
-        do_tasks([task], "altiplano-books-clean", Engine(Limits(1, 500, 60), "dataflow", tuple(flags)))
+        limits = Limits(1, 500, 60)
+        do_job("altiplano-books-clean", [chain([task], limits)], Engine(limits, "dataflow", tuple(flags)))
 
     return submit
 

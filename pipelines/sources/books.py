@@ -51,7 +51,7 @@ class Books(Source):
     def chain(self) -> tuple[Segment | Round, ...]:
         settings = {"min_characters": self.min_characters}
         same = {"share": self.deduplicate.share, "times": self.deduplicate.times}
-        job = "pipelines.nearduplicates:find"
+        job = "pipelines.nearduplicates:chain"
         return (
             Segment("digest", f"{__name__}:digest", settings, folders=("rounds/books.digest",)),
             Round("editions", "digest", self.deduplicate.scope, same, job=job, body=job),

@@ -72,7 +72,7 @@ class Segment:
 class Round:
     """A decision that needs to see all splits of a scope, from what segment `of` made of each.
 
-    `job` is "module:function", called as `rounds.do_round` is: by default it decides which keys of the segment's
+    `job` is "module:function", called as `rounds.chain` is: by default it decides which keys of the segment's
     `digest` are removed, and leaves each split a `bitmap`. `body` is the code that the decision depends on.
     """
 
@@ -80,7 +80,7 @@ class Round:
     of: str
     scope: Scope
     settings: Mapping[str, Any]
-    job: str = "pipelines.rounds:do_round"
+    job: str = "pipelines.rounds:chain"
     body: str = "pipelines.deduplicate:ROUND"
 
     def groups(self, splits: Sequence[Split]) -> list[list[Split]]:

@@ -8,7 +8,8 @@ import pytest
 from filters.nearduplicates import containment, shingles
 from pipelines import nearduplicates
 from pipelines.engine import Engine, Limits
-from pipelines.nearduplicates import find
+from pipelines.nearduplicates import chain
+from pipelines.runners import do_job
 from pipelines.signatures import SignatureWriter, read_verdicts
 from pipelines.tasks import Input, Record, Task
 
@@ -34,7 +35,7 @@ def decide(folder: Path, splits: list[list[tuple[str, str]]], groups: list[range
             Task("books.editions", f"{number:03d}", "", "code", inputs, {**SETTINGS, **settings}, str(folder / "out"))
         )
     grouped = [[tasks[i] for i in group] for group in groups or [range(len(tasks))]]
-    find(grouped, "editions", ENGINE)
+    do_job("editions", [chain("books.editions", grouped)], ENGINE)
     kept = []
     for task in tasks:
         [record] = (folder / "out" / "tasks" / "books.editions").glob(f"{task.key}-*.json")

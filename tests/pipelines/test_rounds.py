@@ -59,7 +59,7 @@ def run(folder: Path, numbers: dict[str, list[int]], groups: list[list[str]], ke
             ("rounds/numbers.lines",),
             round_tasks,
             (len(numbers), 0),
-            "pipelines.rounds:do_round",
+            "pipelines.rounds:chain",
             tuple(map(tuple, groups)),
         ),
     ]

@@ -10,6 +10,7 @@ import pytest
 from pipelines import nearduplicates, store
 from pipelines.engine import Engine, Limits
 from pipelines.fingerprint import code_fingerprint
+from pipelines.runners import do_job
 from pipelines.sources.books import Books
 from pipelines.sources.source import Segment
 from pipelines.stages import as_input
@@ -41,7 +42,8 @@ def build(source: Books, paths: list[Path], out: Path) -> tuple[list[dict], Coun
         task(editions, s, {o.role: as_input(str(out), o) for o in digested[s.key].outputs})
         for s in sorted(splits, key=lambda s: s.key)
     ]
-    nearduplicates.find([tasks], "editions", Engine(Limits(workers=1, memory_mb=400, seconds=60)))
+    chain = nearduplicates.chain("books.editions", [tasks])
+    do_job("editions", [chain], Engine(Limits(workers=1, memory_mb=400, seconds=60)))
     verdicts = records("editions")
     for split in splits:
         assert isinstance(clean, Segment)
