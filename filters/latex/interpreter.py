@@ -174,6 +174,8 @@ class Interpreter(Reader):
         self._take_back()
         self.result.spent = True
         self.macros.clear()
+        for scope in self.scopes:
+            scope.before.clear()  # the end of a group brings none back
         self.environments.clear()
         self.conditions.clear()
         ends = ("\\end",) if self.in_body else ("\\begin", "\\end")

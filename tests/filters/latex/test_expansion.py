@@ -224,6 +224,14 @@ def test_when_the_budget_is_spent_the_rest_is_copied_without_comments():
     assert found.endswith(r"\x \x last ")
 
 
+def test_when_the_budget_is_spent_the_end_of_a_group_brings_no_macro_back():
+    body = r"{\def\x{y}" + r"\x " * 50 + r"}\x"  # the outer one never ends
+    main = rf"\documentclass{{a}}\def\x{{z\x}}\begin{{document}}{body}\end{{document}}"
+    result = expand({"m.tex": main}, "m.tex", Budget(200, 10**6))
+    assert result.spent
+    assert "".join(result.pieces).endswith(r"\x }\x")
+
+
 PIECES = r"""
     \def \newcommand \renewcommand \let \edef \gdef \a \b \x \else \fi \iffalse \iftrue \ifx \newif \ifa \begin{a}
     \end{a}
