@@ -25,7 +25,7 @@ from pathlib import Path
 import psutil
 
 from pipelines.sample import build_sample
-from tests.cluster import Cluster, cluster
+from tests.cluster import Cluster, cluster, ready
 from tests.runs import ROOT, files, make_models, pin_models, run_with, take_part
 
 VICTIMS = {
@@ -199,6 +199,8 @@ def main() -> None:
     engines, chance = options.engines.split(","), random.Random(options.seed)
     if unknown := set(engines) - VICTIMS.keys():
         parser.error(f"--engines {','.join(sorted(unknown))}: {', '.join(VICTIMS)} are known")
+    if engines != ["direct"] and not ready:
+        parser.error("Spark is not set up: run `make spark` once, or give --engines direct")
     work = options.work.resolve()
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
