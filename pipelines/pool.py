@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection, wait
 
 import psutil
 
+from pipelines import store
 from pipelines.engine import Limits
 from pipelines.processes import die_with_parent
 from pipelines.tasks import Failure, Task, execute, write_failure
@@ -84,7 +85,7 @@ class _Child:
                 if time.monotonic() > deadline:
                     return self._give_up(task, "time", f"it ran for more than {seconds} s")
         except (EOFError, OSError):
-            self._process.join()
+            self._ended()
             raise _ChildDied(self._process.exitcode, begun) from None
 
     def _give_up(self, task: Task, kind: str, reason: str) -> Failure:
@@ -107,8 +108,12 @@ class _Child:
         with suppress(ProcessLookupError, PermissionError):  # it may not have its own group yet, or be gone
             os.killpg(self._process.pid or 0, signal.SIGKILL)
         self._process.kill()
-        self._process.join()
+        self._ended()
         self._pipe.close()
+
+    def _ended(self) -> None:
+        self._process.join()
+        store.clear_scratch_of(self._process.pid or 0)
 
 
 class Pool:

@@ -260,17 +260,27 @@ def scratch(out: str) -> Iterator[Path]:
         folder = Path(filesystem(out)[1]) / SCRATCH / uuid.uuid4().hex
         folder.mkdir(parents=True)
     else:
-        folder = Path(tempfile.mkdtemp(prefix="altiplano-"))
+        folder = Path(tempfile.mkdtemp(prefix=_prefix(os.getpid())))
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _prefix(pid: int) -> str:
+    return f"altiplano-{pid}-"
+
+
 def clear_scratch(out: str) -> None:
     """Remove what attempts that were killed left behind."""
     if is_local(out):
         shutil.rmtree(Path(filesystem(out)[1]) / SCRATCH, ignore_errors=True)
+
+
+def clear_scratch_of(pid: int) -> None:
+    """Remove what a process that was killed left behind on this machine, of a run elsewhere."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_prefix(pid)}*"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,12 +1,15 @@
 """Object stores: files are published, listed, read, locked and refused as on a disk."""
 
+import tempfile
 import threading
 
 import pytest
 
 from pipelines import lock, store
-from pipelines.errors import UserError
+from pipelines.errors import RunError, UserError
 from pipelines.lock import LOCK, is_locked, locked
+from pipelines.pool import close_pools
+from tests.pipelines.test_run import Books
 
 
 def test_files_are_published_listed_and_read(remote, tmp_path):
@@ -28,6 +31,21 @@ def test_files_are_published_listed_and_read(remote, tmp_path):
     store.remove(f"{out}/b")
     assert not store.exists(f"{out}/b")
     assert store.list_files(f"{remote.bucket}/none") == {}
+
+
+def test_a_child_that_dies_leaves_nothing_on_this_machine(remote, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "here"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    books = Books(tmp_path)
+    books.out = f"{remote.bucket}/books"
+    books.write(a="segfault", b="hungry")
+    try:
+        with pytest.raises(RunError, match="2 tasks could not be done"):
+            books.run()
+    finally:
+        close_pools()
+    assert not list((tmp_path / "here").glob("altiplano-*"))
 
 
 def test_a_folder_is_held_once(remote):
