@@ -27,7 +27,9 @@ class Syntax:
 
 @dataclass(frozen=True)
 class Comment:
-    """Whole lines of a text, from `start` to `end`; `opening` and `closing` are empty for comment lines."""
+    """Whole lines of a text, from `start` to `end`; `opening` and `closing` are empty for comment lines, and for block
+    comments of a line each, one below the other.
+    """
 
     start: int
     end: int
@@ -39,25 +41,38 @@ class Comment:
 _C_BLOCK = (("/*", "*/"),)
 _MARKUP_BLOCK = (("<!--", "-->"),)
 _PREPROCESSOR = r"\s*(?:include|define|if|ifdef|ifndef|else|elif|endif|pragma|undef|error|import)\b"
-_GUARD = r"#\s*(?:pragma\b|if|elif\b|endif\b|define\s+\w+\s*$)(?:[^\n]*[^\\\n])?$"
-_C_LIKE = Syntax(r"//+", _C_BLOCK, rf"{_GUARD}|package\s+[\w.]+\s*;?\s*$|(['\"])use strict\1;?\s*$|@charset\b.*$")
-_HASH = Syntax(r"#+(?!!)")
+_DOCSTRINGS = tuple((prefix + quotes, quotes) for quotes in ('"""', "'''") for prefix in ("", "r", "R", "u", "U"))
+_DIRECTIVE = (
+    r"#\s*(?:pragma\b|if|el(?:se|if)\b|endif\b|define\b|include\b|undef\b|region\b)(?:[^\n]*[^\\\n])?$"
+    r'|extern "C" \{\s*$'
+)
+_NULL_DIRECTIVE = (("# /*", "*/"),)  # how Boost comments, and takes a comment for a directive
+_C_LIKE = Syntax(
+    r"//+",
+    _C_BLOCK + _NULL_DIRECTIVE,
+    rf"{_DIRECTIVE}|package\s+[\w.]+\s*;?\s*$|(['\"])use strict\1;?\s*$|@charset\b.*$|syntax = .*$|`\w.*$",
+)
+_HASH = Syntax(
+    r"#+(?!!)", (), r"(?:package [\w:]+|use (?:strict|warnings|utf8)\b.*);\s*$|set [-+]\w.*$|---\s*$|%YAML.*$"
+)
 _DASH = Syntax(r"--+")
-_SEMICOLON = Syntax(r";+")
+_SEMICOLON = Syntax(r";+", (("#|", "|#"),), r"#lang\b.*$|!#\s*$")
 _MARKUP = Syntax(None, _MARKUP_BLOCK, r"<(?:\?|!(?!--))[^<>]*>\s*$")
 
 _BY_LANGUAGES: tuple[tuple[Syntax, str], ...] = (
-    (_C_LIKE, "C|C++|Objective-C|Objective-C++|CUDA|SWIG|Ragel in C Host|C#|D|Java|AspectJ|JavaScript|"
+    (_C_LIKE, "C|C++|CUDA|SWIG|Ragel in C Host|C#|D|Java|AspectJ|JavaScript|"
               "TypeScript|TSX|JSX|Go|Rust|Swift|Kotlin|Scala|"
               "Dart|Groovy|Haxe|Vala|Zig|ODIN|ActionScript|ActionScript 3|Arduino|Solidity|QML|Protocol Buffer|"
               "Thrift|Cap'n Proto|ANTLR|Web IDL|"
               "OMG Interface Definition Language|GLSL|HLSL|WebGPU Shading Language|verilog|systemverilog|CSS|"
               "SCSS|Sass|LessCss|JSON5|Jsonnet|"
-              "Devicetree|GAS|Pike|Chapel|X10|Ceylon|Xtend|Ooc|Mojo|ReasonML|Smithy|nesC|Logos|MQL|"
+              "Devicetree|Pike|Chapel|X10|Ceylon|Xtend|Ooc|Mojo|ReasonML|Smithy|nesC|Logos|MQL|"
               "SuperCollider|OpenSCAD|Asymptote|Stata"),
-    (Syntax(rf"//+|#+(?![!\[]|{_PREPROCESSOR})", _C_BLOCK, r"<\?(?:php|=)?\s*$|namespace\s+[\w\\]+;\s*$"),
-    "PHP|HTML+PHP"),
-    (Syntax(r"#+(?!!)", (('"""', '"""'), ("'''", "'''"), ('r"""', '"""')), r"from __future__ .*$"),
+    (Syntax(rf"(?://+|#+(?!!|{_PREPROCESSOR})|@(?=\s))", _C_BLOCK, _DIRECTIVE), "GAS"),
+    (Syntax(r"(?://+|%+)", _C_BLOCK, _DIRECTIVE), "Objective-C|Objective-C++"),  # whose extension Matlab shares
+    (Syntax(rf"//+|#+(?![!\[]|{_PREPROCESSOR})", _C_BLOCK,
+            r"(?:<\?(?:php|=)?\s*)?(?:declare\(.*)?$|namespace\s+[\w\\]+;\s*$"), "PHP|HTML+PHP"),
+    (Syntax(r"#+(?!!)", _DOCSTRINGS, r"from __future__ .*$"),
     "Python|Python 2.x|Cython|NumPy"),
     (_HASH, "Bash|Tcsh|Fish|Perl|Perl6|YAML|YAML+Jinja|TOML|Makefile|Base Makefile|Docker|S|Tcl|Awk|Sed|Nimrod|"
             "Elixir|Crystal|GraphQL|Meson|BitBake|"
@@ -72,7 +87,7 @@ _BY_LANGUAGES: tuple[tuple[Syntax, str], ...] = (
     (Syntax(r"#+(?!!)", (("###", "###"),)), "CoffeeScript"),
     (Syntax(r"#+(?!!)|//+", _C_BLOCK), "Terraform"),
     (Syntax(r"--+", _C_BLOCK), "SQL|MySQL|PostgreSQL SQL dialect|Transact-SQL|PL/pgSQL|GoogleSQL"),
-    (Syntax(r"--+(?!\[\[)", (("--[[", "]]"),)), "Lua|Luau|MoonScript"),
+    (Syntax(r"--+(?!\[=*\[)", (("--[[", "]]"), ("--[=[", "]=]"), ("--[==[", "]==]"))), "Lua|Luau|MoonScript"),
     (Syntax(r"--+(?![!|])", (("{-", "-}"),), r"\{-#.*#-\}\s*$"), "Haskell|Literate Haskell|Elm|Idris|Agda|PureScript"),
     (_DASH, "Ada|vhdl|AppleScript|Eiffel|ASN.1"),
     (_SEMICOLON, "Common Lisp|EmacsLisp|Scheme|Clojure|ClojureScript|Racket|Hy|Fennel|NewLisp|Shen|autohotkey|"
@@ -84,7 +99,7 @@ _BY_LANGUAGES: tuple[tuple[Syntax, str], ...] = (
     (Syntax(r"!+|[cC*](?=\s)"), "FortranFixed"),
     (Syntax(r"'+|(?i:rem\b)"), "VB.net|VBScript|QBasic|BlitzBasic"),
     (Syntax(r"::+|(?i:@?rem\b)", (), r"(?i:@?echo\s+off)\s*$"), "Batchfile"),
-    (Syntax(r'"+'), "VimL"),
+    (Syntax(r'(?:"+|#(?=\s))', (), r"vim9script\b.*$"), "VimL"),
     (Syntax(r"//+", (("(*", "*)"),)), "OCaml|Standard ML|Rocq Prover|F#|Isabelle|Mathematica"),
     (Syntax(r"//+", (("{", "}"), ("(*", "*)"))), "Delphi|Component Pascal"),
     (Syntax(None, _MARKUP_BLOCK, r"---[ \t]*\n(?:[^\n]*\n){0,80}?---[ \t]*$"), "Markdown"),  # after its YAML
@@ -106,6 +121,7 @@ def _syntaxes() -> dict[str, Syntax]:
 @dataclass(frozen=True)
 class _Patterns:
     line: re.Pattern[str]
+    boxes: re.Pattern[str]
     opening: re.Pattern[str]
     passed: re.Pattern[str]
 
@@ -115,7 +131,9 @@ def _patterns(syntax: Syntax) -> _Patterns:
     openings = "|".join(re.escape(opening) for opening, _ in syntax.blocks) or "(?!)"
     line = rf"(?:[ \t]*(?:{syntax.line})[^\n]*(?:\n|\Z))+" if syntax.line else "(?!)"
     passed = rf"(?:#![^\n]*|[ \t]*(?:{syntax.passed}))(?:\n|\Z)".replace("$", r"(?=\n|\Z)")
-    return _Patterns(re.compile(line), re.compile(rf"[ \t]*({openings})"), re.compile(passed))
+    box = "|".join(rf"{re.escape(o)}(?:(?!{re.escape(c)})[^\n])*{re.escape(c)}" for o, c in syntax.blocks) or "(?!)"
+    boxes = rf"(?:[ \t]*(?:{box})[ \t\r]*(?:\n|\Z)){{2,}}"
+    return _Patterns(re.compile(line), re.compile(boxes), re.compile(rf"[ \t]*({openings})"), re.compile(passed))
 
 
 def leading_comments(text: str, language: str | None) -> Iterator[Comment]:
@@ -130,6 +148,10 @@ def leading_comments(text: str, language: str | None) -> Iterator[Comment]:
             position = blank.end()
         elif (code := patterns.passed.match(text, position)) and code.end() > position:
             position = code.end()
+        elif lines := patterns.boxes.match(text, position, position + MAX_HEAD):
+            opening = patterns.opening.match(text, position)
+            yield Comment(position, lines.end(), re.escape(opening[1]) if opening else "")
+            position = lines.end()
         elif (opened := patterns.opening.match(text, position)) and (found := _block(text, opened, syntax)):
             yield found
             position = found.end

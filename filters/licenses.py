@@ -111,7 +111,11 @@ def remove_headers(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 _HEAD_CHARACTERS = 20_000
-_NOTICE = re.compile(r"copyright|licen[cs]e|warrant|©|\(c\)|public domain|rights reserved|redistribut", re.I)
+_NOTICE = re.compile(
+    r"copyright|licen[cs]e|warrant|©|\(c\)|public domain|rights reserved|redistribut|at your own risk|"
+    r"do whatever you want|vorbehalten|reservados|r[ée]serv[ée]s|riservati|права|版权",
+    re.I,
+)
 
 
 def remove_header(text: str, language: str | None) -> str:
@@ -163,6 +167,7 @@ class _Line:
 
 
 _LETTER = re.compile(r"[^\W\d_]")
+_CLOSED = re.compile(r"\*+\)\s*\Z")  # Pascal's and OCaml's; the marks of others are decoration
 _DECORATION = "*#/;%!=~+|<>_-" + string.whitespace
 _MAX_CACHED = 8_000  # characters of a comment
 
@@ -192,7 +197,7 @@ def _parse(said: str, line: str | None, opening: str, closing: str) -> list[_Lin
             begin = found.end()
         if closing and number == len(raw) - 1:
             end = one.rindex(closing)
-        body = one[begin:end].rstrip(_DECORATION)
+        body = _CLOSED.sub("", one[begin:end]).rstrip(_DECORATION)
         end = begin + len(body)
         body = body.lstrip(_DECORATION + ":")
         lines.append(_Line(one[: end - len(body)], body, one[end:]))
@@ -243,14 +248,17 @@ def _sentences(lines: Sequence[_Line]) -> Iterator[tuple[str, list[_Place]]]:
     words: list[str] = []
     places: list[_Place] = []
     continued = False  # the line before is a copyright line that goes on
-    indent = 0
+    indent, mark = 0, ""
     for number, one in enumerate(lines):
         body = one.body
-        own = bool(_OWN_LINE.match(body))
-        goes_on = continued and not own and not _STARTS.match(body) and (len(one.before.expandtabs()) > indent)
-        goes_on = goes_on or (continued and bool(_UNFINISHED.search(lines[number - 1].body)) and not own)
+        own = bool(_OWN_LINE.match(body)) or (not places and _is_title(body))
+        goes_on = (continued and not own and set(one.before.split()) <= {"*", "#", mark}) and (
+            (len(one.before.expandtabs()) > indent and not _STARTS.match(body))
+            or _goes_on(lines[number - 1].body, body)
+        )
         copyright_ = _COPYRIGHT.match(body) or _DATED_COPYRIGHT.search(body)
-        if not goes_on and places and (own or _STARTS.match(body) or (copyright_ and not copyright_.start())):
+        starts = _STARTS.match(body) and not (places and _OPEN.search(lines[number - 1].body))
+        if not goes_on and places and (own or starts or (copyright_ and not copyright_.start())):
             yield " ".join(words), places
             words, places = [], []
         if goes_on:
@@ -284,12 +292,19 @@ def _sentences(lines: Sequence[_Line]) -> Iterator[tuple[str, list[_Place]]]:
             if then := _THEN.search(body, copyright_.end()):
                 end = then.end()
             words, places = [body[start:end]], [(number, start, end)]
-            continued, indent = True, len(one.before.expandtabs())
+            continued, indent, mark = True, len(one.before.expandtabs()), one.before.strip()
             if end < len(body):
                 yield " ".join(words), places
                 words, places, continued = [body[end:]], [(number, end, len(body))], False
     if places:
         yield " ".join(words), places
+
+
+def _goes_on(holder: str, body: str) -> bool:
+    """Whether a line goes on with the copyright line before it."""
+    if holder[-4:].isdecimal():
+        return len(body.split()) <= _HOLDER_WORDS
+    return bool(_UNFINISHED.search(holder) or (not holder.endswith(".") and _HOLDERS.match(body)))
 
 
 def _cuts(body: str, limit: int) -> Iterator[int]:
@@ -301,7 +316,13 @@ def _cuts(body: str, limit: int) -> Iterator[int]:
 
 _SENTENCE_END = re.compile(r"[.!?:][\"')\]]*(?:\s+(?=[\"'(]?[^\W\d_a-z])|$)")
 _ABBREVIATION = re.compile(r"(?:\b(?:Inc|Corp|Ltd|Co|Jr|Sr|Dr|Mr|St|No|vs|e\.g|i\.e|etc|[A-Z])|\b\d+)\.$")
-_UNFINISHED = re.compile(r"(?:[,&-]|\b(?:by|and|the|of|\d{4}))$", re.I)
+_UNFINISHED = re.compile(r"(?:[,&-]|\b(?:by|and|the|of))$", re.I)
+_OPEN = re.compile(r"\b(?:a|an|and|by|in|of|or|the|this|to|under|with)$", re.I)
+_HOLDER_WORDS = 5
+_HOLDERS = re.compile(
+    r"(?:and|of|by)\b(?=[^:]*$)"
+    r"|(?:\S+\s+){0,6}?(?:(?i:all rights reserved)|(?:Inc|Ltd|LLC|GmbH|Corp|Foundation)\b\.?$)"
+)
 _OWN_LINE = re.compile(
     r"[@\\$:]\w|[A-Za-z][\w-]*(?: [\w-]+){0,2}\s?:(?=\s+\S)|-\*-|vim?:|ex:|(?:go:|\+build|coding[:=]|eslint|"
     r"pylint|type:|noqa|flake8|mypy|fmt:|"
@@ -317,39 +338,54 @@ _STARTS_PATTERN = (
 _STARTS = re.compile(_STARTS_PATTERN)
 _THEN = re.compile(rf"[.,;)]\s+(?={_STARTS_PATTERN})")
 _COPYRIGHT = re.compile(
-    r"[@\\:]?(?:(?:portions?|parts?|modifications?|original code|some parts)\s+(?:are\s+|is\s+)?)?"
+    r"[@\\:]?(?:(?i:@?author|portions?|parts?|modifications?|revisions?|additions|original code|some parts|l?gpl)"
+    r"\s+(?:are\s+|is\s+)?)?"
     r"(?:(?i:copyright(?:ed)?|copr\.)\s*(?::\s*)?(?:(?i:\(c\)|©|&copy;|\bby\b|:)|[-–]?\s*(?:19|20)\d\d|"
     r"(?=[A-Z{<\[$%@])|(?i:the\b)"
     r"|\w[\w .,&'-]{0,60}?\(?(?:19|20)\d\d)"
     r"|(?i:\(c\)|©)\s*(?:(?i:copyright|by)\b|(?:19|20)\d\d|(?=[A-Z]))"
-    r"|SPDX-FileCopyrightText:|(?i:copyright)\s*$)"
+    r"|SPDX-FileCopyrightText:|(?i:copyright)\s*$|copyright file=)"
 )
 _DATED_COPYRIGHT = re.compile(
-    r"(?i:(?:\bcopyright(?:ed)?\b,?\s*(?:\(c\)|©|&copy;)?|\(c\)(?:\s+copyright)?|©)[\s,:]*(?:19|20)\d\d|"
+    r"(?i:(?:\b(?:portions?|modifications?|revisions?)\s+)?"
+    r"(?:\bcopyright(?:ed)?\b,?\s*(?:\(c\)|©|&copy;)?|\(c\)(?:\s+copyright)?|©)[\s,:]*(?:19|20)\d\d|"
     r"\bcopyright\s*(?:\(c\)|©))"
 )
-_LICENSE_NAMES = (
-    r"(?:mit|x11|bsd|apache|gnu|gpl|lgpl|agpl|isc|mpl|mozilla|boost|zlib|eclipse|epl|cddl|psf|python software|"
-    r"creative commons|cc0|"
-    r"unlicense|wtfpl|artistic|w3c|academic|open software|free software|open source|microsoft public|ms-pl|bsl|"
-    r"business source)"
+_LICENSE_NAMES = (  # blanks are escaped for verbose patterns
+    r"(?:mit|x11|bsd|apache|gnu|gpl|lgpl|agpl|isc|mpl|mozilla|boost|zlib|eclipse|epl|cddl|psf|python\ software|"
+    r"creative\ commons|cc0|"
+    r"unlicense|wtfpl|artistic|w3c|academic|open\ software|free\ software|open\ source|microsoft\ public|ms-pl|bsl|"
+    r"business\ source|beer-?ware)"
 )
 _PHRASES = re.compile(
     rf"""
     spdx-license-identifier | all\ rights\ reserved | permission\ is\ hereby\ granted | permission\ to\ use,?\ copy
     | redistributions?\ and\ use\ in\ source | redistributions?\ (?:of|in)\ (?:source|binary)
     | \b(?:without|no|any|implied|express(?:ed)?|disclaims?\ all)\ (?:\w+\ ){{0,4}}warrant(?:y|ies)\b
-    | \bas[ -]is\b["']?\ basis | \blicen[cs]ed\ (?:under|to|by|for\ use|as|with)\b | \bdual[- ]licen[cs]ed\b
+    | \bas[ -]is\b["']?\ basis | \blicen[cs]ed\ (?:under|to|by|for\ use|as|with|{_LICENSE_NAMES})\b
+    | \b{_LICENSE_NAMES}[ -]licen[cs]ed\b | \bdual[- ]licen[cs]ed\b
     | \b(?:distribut|releas|availabl|provid|publish|cover|govern|us|modif|cop(?:y|ie)|offer|contribut|subject|term|
       condition)\w*\b
       [^.]{{0,60}}\b(?:under|by|to|of|with|in)\b[^.]{{0,80}}\blicen[cs]es?\b
-    | \b(?:see|refer\ to|consult|read|check|found\ in|accompanying)\ (?:the\ )?(?:\S+\ ){{0,5}}
+    | \b(?:see|view|refer\ to|consult|read|check|found\ in|accompanying)\ (?:the\ )?(?:\S+\ ){{0,5}}
       ["'`*(]*(?:\S*/)?(?:licen[cs]e|copying|notice|copyright)(?:[\w.-]*\w)?\b
     | \b{_LICENSE_NAMES}[\w\ ,.()/+-]{{0,30}}\blicen[cs]e\b | \blicen[cs]e\ (?:agreement|notice|header|terms|text)\b
+    | \bfor\ (?:the\ )?licen[cs]e\ information\b
+    | \bthe\ full\ (?:text\ of\ the\ |copyright\ and\ )?licen[cs]e\b | \bexception\ to\ the\ licen[cs]e\b
+    | https?://[^\s>]*(?:licen[cs]e|notice|copying) | \bnotice\ to\ (?:licensee|user)s?\b | \blicensed\ deliverables\b
+    | \bsubject\ to\b[^.]{{0,60}}\bproperty\ rights\b | \bretains?\ all\b[^.]{{0,60}}\bproperty\b
+    | \bgovernment\ end\ users\b | \bcommercial\ computer\ software\b
+    | \brepresentations?\ about\ the\ suitability\b | \bat\ your\ own\ risk\b
+    | \bshall\ not\ be\ (?:liable|used\ in\ advertising)\b | copyright_?(?:begin|end)\b
+    | \b(?:usage|use)\ and\ redistribution\b | \bgranted\ additional\ permissions\b
+    | \bthe\ original\ code\ is\b | \bthe\ initial\ developer\b
     | \bthe\ ["'“]licen[cs]e["'”] | you\ should\ have\ received\ a\ copy | \b(?:retain|reproduce)\ the\ above\ copyright
+    | \A\W*public\ domain\b | \bis\ public\ domain\b | \bretain\ this\ notice\b | \bdo\ whatever\ you\ want\ with\b
+    | \b(?:rechte\ vorbehalten|derechos\ reservados|droits\ r[ée]serv[ée]s|diritti\ riservati)\b
+    | все\ права\ защищены | 版权所有 | 保留所有权利
     | \b(?:in|into|to)\ the\ public\ domain\b | \bfree\ software\b.*\bredistribute\b | opensource\.org/licenses |
-      gnu\.org/licenses
-    | apache\.org/licenses | \bcopyright\ (?:notice|holders?|owners?)\b | \bpatent\ grant\b
+      gnu\.org/(?:licenses|copyleft)
+    | apache\.org/licenses | \bcopyright\ (?:and\ permission\ )?(?:notices?|holders?|owners?)\b | \bpatent\ grant\b
     | \bmay\ not\ be\ (?:copied|used|distributed|reproduced)\b | \bunlawful\b
     """,
     re.I | re.X,
@@ -365,16 +401,20 @@ _MAX_SENTENCE = 2_000  # characters
 _MIN_WORDS, _SHARE = 5, 0.5
 
 
+def _is_title(sentence: str) -> bool:
+    return bool(
+        re.search(r"licen[cs]e", sentence, re.I)
+        and len(sentence.split()) <= _TITLE_WORDS
+        and _TITLES.fullmatch(sentence)
+    )
+
+
 def _is_notice(sentence: str) -> bool:
     """Whether a sentence states a copyright or a licence; of a long one its first words tell."""
     sentence = sentence[:_MAX_SENTENCE]
     if _COPYRIGHT.match(sentence) or _PHRASES.search(sentence):
         return True
-    if (
-        re.search(r"licen[cs]e", sentence, re.I)
-        and len(sentence.split()) <= _TITLE_WORDS
-        and _TITLES.fullmatch(sentence)
-    ):
+    if _is_title(sentence):
         return True
     words = re.findall(r"[a-z0-9]+", sentence.lower())
     if len(words) < _MIN_WORDS:
@@ -409,7 +449,8 @@ def _without_gaps(lines: Sequence[_Line], block: bool) -> list[_Line]:
     for number, one in enumerate(lines):
         if block and number in (0, len(lines) - 1):
             if one.removed and not one.body:
-                one.before, one.after = one.before.rstrip(), one.after.lstrip(" \t")
+                indent = one.before[: len(one.before) - len(one.before.lstrip())]
+                one.before, one.after = (indent if number else one.before.rstrip()), one.after.lstrip(" \t")
             left.append(one)
         elif one.removed and not one.body:
             gap = True

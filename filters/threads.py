@@ -143,6 +143,8 @@ class _Layout:
             self._break(1 if self._lists else 2)
             self._lists.append(_first_number(attributes) if tag == "ol" else None)
         elif tag in _PARAGRAPHS:
+            if tag == "pre":
+                self._cells = 0  # which keeps its lines, in a table too
             self._break(2)
             self._code += tag == "pre"
         elif tag in _LINES:

@@ -21,6 +21,11 @@ def test_every_language_is_named_once_as_pygments_names_it():
     [
         ("C", "/* a\n */\n\n// b\n// c\nint x;\n// d\n", ["/* a\n */\n", "// b\n// c\n"]),
         ("C", "# a\n", []),
+        ("C", "#include <a>\n#define B 1\n// c\nint d;\n", ["// c\n"]),
+        ("C", "#define B \\\n  1\n// c\n", []),
+        ("C", "/* a */\n/* b */\n\n/* c\n */\n", ["/* a */\n/* b */\n", "/* c\n */\n"]),
+        ("Lua", "--[==[ a\n]] ]==]\nb()\n", ["--[==[ a\n]] ]==]\n"]),
+        ("Racket", "#lang racket\n; a\n(b)\n", ["; a\n"]),
         ("C", "#if !defined(A) && \\\n  B\n// c\n", []),
         ("C", "\ufeff// a\r\nint x;", ["// a\r\n"]),
         ("C", "/* a */ /* b */\n", []),
@@ -44,6 +49,7 @@ def test_comments_before_the_first_statement(language, text, comments):
 
 
 def test_a_long_text_takes_time_in_proportion():
-    for text in ("/*" * 200_000, "# \n" * 200_000, "<!-- " * 100_000, "\n" * 500_000, "---\n" + "a\n" * 200_000):
+    for text in ("/*" * 200_000, "# \n" * 200_000, "<!-- " * 100_000, "\n" * 500_000, "---\n" + "a\n" * 200_000,
+                 "/* a */\n" * 100_000, "#define a\n" * 100_000):  # fmt: skip
         for language in ("C", "Python", "Markdown", "CMake", "reStructuredText"):
             assert sum(len(comment) for comment in said(text, language)) <= len(text)

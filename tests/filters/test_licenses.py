@@ -223,6 +223,57 @@ def test_what_is_no_header_stays(language, text):
     assert remove_header(text, language) == text
 
 
+LICENSED = "Licensed under the MIT License. See LICENSE in the project root."
+
+
+@pytest.mark.parametrize(
+    ("language", "header", "rest"),
+    [
+        ("C++", "# /* Copyright (C) 2001\n#  * Foo\n#  */\n", "# define A 1\n"),
+        ("C", "/* Copyright 2020 Foo and */\n/*     others. */\n/* Use of this source is governed */\n"
+              "/* by the MIT license. */\n", "int a;\n"),
+        ("OCaml", "(*  Copyright 1996 Institut de   *)\n(*    Foo.   *)\n", "let a = 1\n"),
+        ("C", "#include <a.h>\nextern \"C\" {\n// " + LICENSED + "\n", "int a;\n"),
+        ("C", "// Copyright (C) 2002, Foo Machines Corporation\n// and others. All Rights Reserved.\n", "int a;\n"),
+        ("C", "// Portions Copyright 2002 Foo\n// Revisions copyright 2003 Foo\n", "int a;\n"),
+        ("C", "/* SGI FREE SOFTWARE LICENSE B (Version 2.0)\n * Copyright 2000 Foo\n */\n", "int a;\n"),
+        ("Python", "# Copyright 2020 Foo\n# This program comes WITHOUT ANY WARRANTY.  See the\n"
+                   "# GNU General Public License for more details.\n", "import a\n"),
+        ("Python", 'u"""\n' + LICENSED + '\n"""\n', "import a\n"),
+        ("Python", "# See the README file for information on usage and redistribution.\n", "import a\n"),
+        ("Perl", "package A;\n# " + LICENSED + "\n", "use A;\n"),
+        ("YAML", "---\n# " + LICENSED + "\n", "a: 1\n"),
+        ("PHP", "<?php declare(strict_types=1);\n/* " + LICENSED + " */\n", "echo 1;\n"),
+        ("Common Lisp", "#|\n" + LICENSED + "\n|#\n", "(a)\n"),
+        ("GAS", "# " + LICENSED + "\n", "#include <a.h>\n"),
+        ("Objective-C", "% " + LICENSED + "\n", "x = 1\n"),
+        ("VimL", "vim9script\n# " + LICENSED + "\n", "var a = 1\n"),
+        ("C", "/* (c) 2020 Foo. Tous droits réservés. */\n", "int a;\n"),
+    ],
+)  # fmt: skip
+def test_headers_of_many_kinds_go(language, header, rest):
+    cleaned = remove_header(header + rest, language)
+    assert cleaned.endswith(rest)
+    said = cleaned.removesuffix(rest)
+    assert not said or header.startswith(said)  # what stands before a header
+    assert not re.search(r"(?i)copyright|licen|rights|droits|foo|usage", said)
+
+
+@pytest.mark.parametrize(
+    ("language", "header", "rest"),
+    [
+        ("C", "// Copyright 2020 Foo\n", "/// Adds two numbers.\nint add();\n"),
+        ("Haskell", "-- Copyright 2020 Foo\n", "-- | Reads rows.\nmodule A where\n"),
+        ("Fortran", "! Copyright 2020\n", "!> Reads rows.\nmodule a\n"),
+        ("Python", "# Copyright 2020 Foo\n", "# Gathers license information, usage and distribution.\nimport a\n"),
+        ("Python", "# Copyright 2020\n", "# Reads rows from the disk and sorts them.\nimport a\n"),
+        ("C", "/* Public domain. */\n\n", "/* This also contains public domain code from B. */\nint a;\n"),
+    ],
+)  # fmt: skip
+def test_what_a_file_says_of_itself_below_its_header_stays(language, header, rest):
+    assert remove_header(header + rest, language) == rest
+
+
 @given(
     st.sampled_from(["C", "Python", "Markdown", "HTML", "Lua", "PHP", "reStructuredText", "CMake", "OCaml", "VimL",
     None]),

@@ -89,6 +89,7 @@ def test_answers_stand_in_the_order_of_their_scores_whatever_order_they_came_in(
          "x\n\nif a < b:\n    c  =  1\n\n    d\n\ny"),
         ("<p>a<br>b<br/>c</p>", "a\nb\nc"),
         ("<pre>a<br>b</pre>", "a\nb"),
+        ("<table><tr><td>t<pre>a\n b</pre></td><td>c</td></tr></table>", "t\n\na\n b\n\nc"),
         ("<blockquote>\n<p>a</p>\n</blockquote>\n<hr>\n<h2>b</h2>c", "a\n\nb\n\nc"),
         ("<p>10<sup>2</sup> H<sub>2</sub>O 4<sup>th</sup></p>", "10² H₂O 4th"),
         ("<table><tr><th>a</th><th>b</th></tr><tr><td><p>1</p></td><td>2</td></tr></table>", "a\tb\n1\t2"),

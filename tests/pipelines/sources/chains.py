@@ -11,6 +11,7 @@ from pipelines.engine import Engine, Limits
 from pipelines.graph import source_stages
 from pipelines.models import Models
 from pipelines.plan import make_plan
+from pipelines.runners import do_job
 from pipelines.tasks import Record, execute, load
 
 Done = dict[str, dict[str, Record]]
@@ -26,7 +27,8 @@ def run_chain(name: str, settings: Mapping[str, object], data: Path, out: Path, 
     for stage in source_stages(config, getattr(config.sources, name), splits, models, str(out)):
         tasks = {task.key: task for task in stage.tasks(done)}
         if stage.job:
-            load(stage.job)([[tasks[key] for key in group] for group in stage.groups], stage.name, ENGINE)
+            groups = [[tasks[key] for key in group] for group in stage.groups]
+            do_job(stage.name, [load(stage.job)(stage.name, groups)], ENGINE)
         else:
             for task in tasks.values():
                 failure = execute(task)
