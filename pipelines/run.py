@@ -2,6 +2,7 @@
 done.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from pipelines.stages import Stage, waves
 from pipelines.tasks import TASKS, Failure, Record, Task, load, total_counts
 
 NAMED_FAILURES = 20
+_JAVA = re.compile(r"\s*(at |\.\.\. \d+ more|Driver stacktrace:|ExcludeOnFailure behavior)")  # around a reason
 DISK_FULL = "the disk is full: free some space and run the same command again; finished tasks are kept"
 
 
@@ -118,8 +120,9 @@ def _readable_errors() -> Iterator[None]:
             raise KeyboardInterrupt from None
         if "No space left on device" in text or "[Errno 28]" in text:
             raise RunError(DISK_FULL) from error
-        lines = [line for line in text.splitlines() if line.strip()]
-        raise RunError(f"the Beam job failed: {lines[-1] if lines else type(error).__name__}") from error
+        lines = [line.strip() for line in text.splitlines() if line.strip() and not _JAVA.match(line)]
+        reason = lines[-1] if lines else type(error).__name__
+        raise RunError(f"the Beam job failed: {reason} (finished tasks are kept)") from error
 
 
 def _end(stage: Stage, tasks: Sequence[Task], out: str, monitor: Monitor) -> tuple[dict[str, Record], list[Failure]]:

@@ -93,6 +93,9 @@ class JobServer:
         properties["log4j2.configurationFile"] = str(DEPLOY / "log4j2.properties")
         if settings.embedded:
             properties["spark.driver.bindAddress"] = properties["spark.driver.host"] = "localhost"
+        else:  # an executor whose Python worker died fails at once whatever it is given: others are to take it
+            properties["spark.excludeOnFailure.enabled"] = "true"
+            properties["spark.scheduler.excludeOnFailure.unschedulableTaskSetTimeout"] = "15s"
         properties |= dict(p.split("=", 1) for p in settings.properties)
         memory = properties.get("spark.driver.memory", "2g")
         command = ["java", f"-Xmx{memory}", *JAVA_FLAGS, *(f"-D{name}={value}" for name, value in properties.items())]

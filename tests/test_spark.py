@@ -101,8 +101,9 @@ def test_a_worker_that_cannot_start_is_said(embedded, master, tmp_path):
     broken.write_text("#!/bin/sh\nexit 3\n")
     broken.chmod(0o755)
     options = (f"--master={master}", f"--worker-command={broken}")
-    with pytest.raises(RunError, match="Process died with exit code 3"):
+    with pytest.raises(RunError, match="Process died with exit code 3") as stopped:
         books.run(replace(embedded, options=options))
+    assert len(str(stopped.value).splitlines()) == 1
 
 
 def test_a_job_server_that_is_killed_ends_the_run_in_one_line_and_a_rerun_finishes(

@@ -11,7 +11,9 @@ __all__ = ["main_text"]
 
 _HIDDEN = re.compile(r"\0(\d+)\0")  # stands for verbatim text while the rest is looked at
 _TITLE = r"\\(?:part|chapter|section|beginsection)\b\*?\s*+(?:\[[^\]]{0,999}\]\s*+)?\{?\s*+"
-_SECTION = re.compile(r"\\(?:part|chapter|section)\b\*?\s*[\[{]|\\beginsection\b")
+_SECTION = re.compile(
+    r"\\(?:part|chapter|section)\b\*?\s*[\[{]|\\(?:beginsection|newsec)\b|\\head(?:ing)?\b(?=[^\n]{0,300}\\endhead)"
+)
 _BACK_MATTER = re.compile(_TITLE + r"(?:\\[A-Za-z]+\s*+\{?\s*+)?" + BACK_MATTER, re.IGNORECASE)
 _ABSTRACT = re.compile(r"\\begin\s*\{abstract\}|\\abstract\b")
 _COMMANDS = re.compile(
@@ -25,6 +27,14 @@ _NEXT = re.compile(r"\\(?:section|chapter|part|appendix)\b|\\begin\s*\{appendi")
 _EMPTY_BACK_MATTER = re.compile(
     _TITLE + r"(?:references|bibliography|literature cited)\s*+\}*\s*+(?=\\(?:section|chapter|part|appendix)\b|\Z)",
     re.IGNORECASE,
+)
+# One that somebody wrote as a list of his own.
+_WRITTEN_REFERENCES = re.compile(
+    _TITLE
+    + r"(?:references|bibliography|literature cited)\s*+\}*\s*+(?:\\(?:small|footnotesize|noindent|par)\b\s*+){0,3}"
+    r"(?:\\begin\s*\{(?:enumerate|itemize|description|list|trivlist)\}|\[1\]|\\item\{?\[)"
+    r"(?:(?!\\(?:section|chapter|part|appendix|beginsection)\b|\\begin\s*\{(?:figure|table|appendi)).)*+",
+    re.IGNORECASE | re.DOTALL,
 )
 _TRAILING = re.compile(r"(?<![ \t])[ \t]++(?=\n)")
 _BLANK_LINES = re.compile(r"\n{3,}")
@@ -61,4 +71,4 @@ def _without_bibliography(text: str) -> str:
         following = _NEXT.search(text, opening.end()) if end is None else None
         position = end.end() if end else following.start() if following else len(text)
     text = _COMMANDS.sub("", "".join([*kept, text[position:]]))
-    return _EMPTY_BACK_MATTER.sub("", text)
+    return _EMPTY_BACK_MATTER.sub("", _WRITTEN_REFERENCES.sub("", text))

@@ -11,6 +11,10 @@ from filters.latex.lexer import Frozen
 from filters.latex.macros import substituted
 
 _RELATION = re.compile(r"\s*(-?\d{1,18})\s*([<>=])\s*(-?\d{1,18})\s?")
+_NOT = re.compile(r"\\(?:not|NOT)(?![A-Za-z])\s*")
+_BOOLEAN = re.compile(r"\\boolean\s*\{\s*([^{}\s]+)\s*\}")
+_EQUAL = re.compile(r"\\equal\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
+_EMPTY = re.compile(r"\\isempty\s*\{(.*)\}", re.DOTALL)
 _NUMBER = re.compile(r"\s*(-?\d{1,18})\s?")
 
 
@@ -68,11 +72,7 @@ def _unexpandable(tex: Interpreter) -> str | None:
 def ifnum(tex: Interpreter, command: str) -> None:
     mark = tex.mark()
     match = number_text(tex, _RELATION)
-    value = None
-    if match is not None:
-        one, other = int(match[1]), int(match[3])
-        value = {"<": one < other, ">": one > other, "=": one == other}[match[2]]
-    tex.decide(command, value, mark)
+    tex.decide(command, None if match is None else _compared(match), mark)
 
 
 def ifodd(tex: Interpreter, command: str) -> None:
@@ -172,6 +172,49 @@ def ifstar(tex: Interpreter, command: str) -> None:
         tex.leave(command, mark)
         return
     tex.push(yes if tex.star() else no)
+
+
+def ifthenelse(tex: Interpreter, command: str) -> None:
+    """On a boolean, on \\equal texts, or on numbers; etoolbox's \\ifbool and \\iftoggle on a boolean's name."""
+    mark = tex.mark()
+    test, yes, no = tex.argument(), tex.argument(), tex.argument()
+    if test is None or yes is None or no is None:
+        tex.leave(command, mark)
+        return
+    text = "".join(tex.expanded(test)).strip()
+    if command != "\\ifthenelse":
+        text = f"\\boolean{{{text}}}"
+    negated = _NOT.match(text)
+    value = _holds(tex, text[negated.end() :] if negated else text)
+    if value is None:
+        tex.leave(command, mark)
+    else:
+        tex.push(yes if value != bool(negated) else no)
+
+
+def _holds(tex: Interpreter, test: str) -> bool | None:
+    if (match := _BOOLEAN.fullmatch(test)) is not None:
+        return tex.flags.get(f"\\if{match[1]}")
+    if (match := _EQUAL.fullmatch(test)) is not None:
+        return match[1] == match[2]
+    if (match := _EMPTY.fullmatch(test)) is not None:
+        return not match[1]
+    match = _RELATION.fullmatch(test)
+    return None if match is None else _compared(match)
+
+
+def ifblank(tex: Interpreter, command: str) -> None:
+    mark = tex.mark()
+    test, yes, no = tex.argument(), tex.argument(), tex.argument()
+    if test is None or yes is None or no is None:
+        tex.leave(command, mark)
+        return
+    tex.push(no if "".join(test).strip() else yes)
+
+
+def _compared(relation: re.Match[str]) -> bool:
+    one, other = int(relation[1]), int(relation[3])
+    return {"<": one < other, ">": one > other, "=": one == other}[relation[2]]
 
 
 def ifundefined(tex: Interpreter, command: str) -> None:

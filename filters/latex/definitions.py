@@ -249,6 +249,28 @@ def newif(tex: Interpreter, command: str) -> None:
     if name is None or not name.startswith("\\if") or len(name) < 4:
         tex.leave(command, mark)
         return
+    _new_flag(tex, name)
+
+
+def newboolean(tex: Interpreter, command: str) -> None:
+    """ifthen's and etoolbox's own: \\newboolean{x} is \\newif\\ifx."""
+    name = tex.text()
+    if name:
+        _new_flag(tex, f"\\if{name}")
+
+
+def setboolean(tex: Interpreter, command: str) -> None:
+    mark = tex.mark()
+    name = tex.text()
+    value = tex.text() if command.startswith("\\set") else command.removeprefix("\\bool").removeprefix("\\toggle")
+    if f"\\if{name}" not in tex.flags or value not in ("true", "false"):
+        tex.leave(command, mark)
+        return
+    tex.flags[f"\\if{name}"] = value == "true"
+    tex.drop_line()
+
+
+def _new_flag(tex: Interpreter, name: str) -> None:
     tex.flags[name] = False
     tex.conditionals.add(name)
     tex.commands[name] = flag

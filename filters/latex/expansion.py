@@ -5,6 +5,7 @@ passes everything else through as it was written. It has no registers, boxes or 
 is: an argument that is missing, a conditional it cannot decide, a macro of a class that is machinery and no text.
 """
 
+import re
 from collections.abc import Mapping
 
 from filters.latex.conditionals import (
@@ -13,6 +14,7 @@ from filters.latex.conditionals import (
     fi,
     if_,
     if_constant,
+    ifblank,
     ifcase,
     ifdefined,
     ifmmode,
@@ -20,6 +22,7 @@ from filters.latex.conditionals import (
     ifnum,
     ifodd,
     ifstar,
+    ifthenelse,
     ifundefined,
     ifx,
     undecided,
@@ -31,11 +34,13 @@ from filters.latex.definitions import (
     if_value,
     let,
     math_operator,
+    newboolean,
     newcommand,
     newenvironment,
     newif,
     paired_delimiter,
     prefix,
+    setboolean,
 )
 from filters.latex.inputs import (
     at_document,
@@ -50,6 +55,7 @@ from filters.latex.inputs import (
     usepackage,
 )
 from filters.latex.interpreter import Budget, Expanded, Handler, Interpreter
+from filters.latex.lexer import DELIMITED_COMMANDS
 from filters.latex.names import BARE_ARGUMENTS, CONDITIONALS
 from filters.latex.primitives import (
     bare_arguments,
@@ -58,12 +64,14 @@ from filters.latex.primitives import (
     bye,
     close_math,
     csname,
+    delimited_verbatim,
     end,
     end_scope,
     endgroup,
     expandafter,
     freeze_next,
     mathchoice,
+    mathpalette,
     namedef,
     nameuse,
     open_math,
@@ -72,6 +80,7 @@ from filters.latex.primitives import (
 
 __all__ = ["Budget", "Expanded", "expand"]
 
+_LOADS_AMSTEX = re.compile(r"\\input\s+amstex\b|\\documentstyle\s*\{amsppt")
 PRELUDE = r"""
 \long\def\@firstofone#1{#1}\long\def\@firstoftwo#1#2{#1}\long\def\@secondoftwo#1#2{#2}
 \long\def\@gobble#1{}\long\def\@gobbletwo#1#2{}\def\@empty{}\def\empty{}
@@ -85,7 +94,8 @@ def expand(files: Mapping[str, str], main: str, budget: Budget | None = None) ->
 
     `files` are the submission's text files by path. Never raises, and ends within `budget` whatever the files hold.
     """
-    interpreter = Interpreter(files, main, budget or Budget.of(files), _COMMANDS, frozenset(_EXECUTED))
+    commands = _COMMANDS | _AMSTEX if _LOADS_AMSTEX.search(files[main]) else _COMMANDS
+    interpreter = Interpreter(files, main, budget or Budget.of(files), commands, frozenset(_EXECUTED))
     interpreter.document(PRELUDE)
     return interpreter.result
 
@@ -109,6 +119,8 @@ _EXECUTED: dict[str, Handler] = dict.fromkeys(CONDITIONALS, undecided) | _regist
                     IfBooleanF""",
         newenvironment: "newenvironment renewenvironment",
         newif: "newif",
+        newboolean: "newboolean provideboolean newbool providebool newtoggle providetoggle",
+        setboolean: "setboolean setbool booltrue boolfalse settoggle toggletrue togglefalse",
         if_constant: "iftrue iffalse",
         ifmmode: "ifmmode",
         ifx: "ifx",
@@ -121,6 +133,8 @@ _EXECUTED: dict[str, Handler] = dict.fromkeys(CONDITIONALS, undecided) | _regist
         fi: "fi",
         ifnextchar: "@ifnextchar kernel@ifnextchar @ifnext",
         ifstar: "@ifstar",
+        ifthenelse: "ifthenelse ifbool iftoggle",
+        ifblank: "ifblank ifstrempty @ifmtarg",
         ifundefined: "@ifundefined ifdef ifcsdef",
         futurelet: "futurelet",
         expandafter: "expandafter",
@@ -156,5 +170,8 @@ _COMMANDS = {
     **_EXECUTED,
     "\\xspace": xspace,
     "\\mathchoice": mathchoice,
+    "\\mathpalette": mathpalette,
+    **dict.fromkeys(DELIMITED_COMMANDS, delimited_verbatim),
     **dict.fromkeys(BARE_ARGUMENTS, bare_arguments),
 }
+_AMSTEX = _register({define: "define redefine", bye: "enddocument"})

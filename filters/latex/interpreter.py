@@ -12,7 +12,7 @@ from itertools import groupby
 
 from filters.latex.lexer import Lexer, Reading, Verbatim
 from filters.latex.macros import Macro, halved, replacement_length, substituted
-from filters.latex.names import CONDITIONALS, MACHINERY, STANDARD, SYMBOLS, TEXT_BOXES, UNDEFINED
+from filters.latex.names import CONDITIONALS, LOOKED_AT, MACHINERY, STANDARD, SYMBOLS, TEXT_BOXES, UNDEFINED
 from filters.latex.reading import MAX_HEIGHT, UNLIMITED, USE_TOKENS, Mark, Reader, RunawayError, SpentError
 
 __all__ = ["Budget", "Expanded", "Handler", "Interpreter", "merged"]
@@ -302,7 +302,8 @@ class Interpreter(Reader):
         inner = self.macros.get(token)
         if inner is not None:
             return inner.alias is not None or self.is_textual(inner, depth + 1)
-        return token in self.commands or token in self.flags or "@" not in token[2:]
+        known = token in self.commands or token in self.flags or token in LOOKED_AT
+        return known or "@" not in token[2:]
 
     def expanded(self, tokens: Sequence[str]) -> list[str]:
         """`tokens` with everything expanded that can be: the replacement of an \\edef."""
@@ -327,6 +328,8 @@ class Interpreter(Reader):
             return
         if package and name in STANDARD and (name not in SYMBOLS or package.endswith(".cls")):
             return
+        if macro is not None and name in STANDARD and "\\@startsection" in macro.body:
+            return  # a heading's new looks
         if macro is not None and package:
             macro = replace(macro, package=True)
         if everywhere:
@@ -514,5 +517,6 @@ def _own_body(source: str) -> str:
     begin = _BEGIN.search(source)
     if begin is None:
         return source
-    end = _END.search(source, begin.end())
-    return source[begin.end() : len(source) if end is None else end.start(1)]
+    body = source[begin.end() :]
+    end = _END.search(body)
+    return body if end is None else body[: end.start(1)]

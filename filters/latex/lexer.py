@@ -10,16 +10,19 @@ from dataclasses import dataclass, field
 
 from filters.latex.names import COMMENT_ENVIRONMENTS, FILE_CONTENTS, VERBATIM_ENVIRONMENTS
 
-__all__ = ["Frozen", "Lexer", "Reading", "Tokens", "Verbatim"]
+__all__ = ["DELIMITED_COMMANDS", "Frozen", "Lexer", "Reading", "Tokens", "Verbatim"]
 
 MAX_RUN = 4_096  # characters of one token of text
 MAX_RAW_ARGUMENT = 1_024  # characters that a \verb or \url may have
 
 _BLANKS = re.compile(r"[ \t]*")
 _ENVIRONMENT = re.compile(r"\s{0,9}\{([^{}\\\s]{1,99})\}")
-_DELIMITED = re.compile(r"\*?([^A-Za-z*\s])")
-_LISTING_OPTIONS = re.compile(r"\*?(?:\[[^\]\n]{0,999}\])?(?:\{[^{}\n]{0,99}\}(?=\s*[^\sA-Za-z]))?")
-_DELIMITED_COMMANDS = frozenset(("\\verb", "\\Verb", "\\lstinline", "\\mintinline"))
+_DELIMITED = re.compile(r"\*?([^A-Za-z*\s}])")
+_LISTING_OPTIONS = {
+    "\\lstinline": re.compile(r"\*?(?:\[[^\]\n]{0,999}\])?"),
+    "\\mintinline": re.compile(r"\*?(?:\[[^\]\n]{0,999}\])?\{[^{}\n]{0,99}\}"),
+}
+DELIMITED_COMMANDS = frozenset(("\\verb", "\\Verb", "\\lstinline", "\\mintinline"))
 _URL_COMMANDS = frozenset(("\\url", "\\path", "\\nolinkurl", "\\href", "\\burl"))
 
 
@@ -99,7 +102,7 @@ class Lexer:
                     if found is None:
                         continue
                     return found or token
-                if token in _DELIMITED_COMMANDS:
+                if token in DELIMITED_COMMANDS:
                     return self._delimited(token, start) or token
                 if token in _URL_COMMANDS:
                     return self._url(start) or token
@@ -118,6 +121,10 @@ class Lexer:
     def skip_line(self) -> None:
         """Go on behind the end of this line."""
         self.position = min(self._line_end() + 1, len(self.source))
+
+    def raw_argument(self, command: str) -> str | None:
+        """What stands here as the argument of a \\verb or \\lstinline that a macro left, if anything does."""
+        return self._delimited(command, self.position)
 
     def _near_end(self) -> int:
         limit = self.position + MAX_RAW_ARGUMENT
@@ -165,8 +172,8 @@ class Lexer:
     def _delimited(self, token: str, start: int) -> str | None:
         """The whole of \\verb|...| or \\lstinline[...]{...}, which end on their line."""
         source, position = self.source, self.position
-        if token in ("\\lstinline", "\\mintinline"):
-            options = _LISTING_OPTIONS.match(source, position)
+        if token in _LISTING_OPTIONS:
+            options = _LISTING_OPTIONS[token].match(source, position)
             position = position if options is None else options.end()
         match = _DELIMITED.match(source, position)
         if match is None:

@@ -82,12 +82,15 @@ STANDARD = SYMBOLS | _commands("""
 
 # Words of TeX that do things instead of printing: a class's macro that holds one is no text.
 MACHINERY = _commands("""
-    def gdef edef xdef let global long outer futurelet advance multiply divide setbox csname expandafter aftergroup
+    def gdef edef xdef let global long outer advance multiply divide setbox csname expandafter aftergroup
     afterassignment catcode lccode uccode begingroup endgroup bgroup egroup newcommand renewcommand providecommand
     newif setcounter addtocounter stepcounter refstepcounter setlength addtolength everypar everymath write
     immediate openout output shipout halign valign unhbox unvbox ifdim ifhmode ifvmode ifvoid ifcat ifcase ifnum
     addcontentsline addtocontents trivlist list penalty secdef kill noalign endhead endfirsthead endfoot endlastfoot
 """)  # fmt: skip
+
+# What looks at the next token leaves it here, in LaTeX and in the packages that do the same.
+LOOKED_AT = _commands("@let@token")
 
 # Conditionals that end in \\fi besides those that a file makes with \\newif.
 CONDITIONALS = _commands("""

@@ -1,7 +1,7 @@
 """What changes the order of expansion, and groups, formulas and environments."""
 
 from filters.latex.interpreter import Interpreter
-from filters.latex.lexer import Frozen
+from filters.latex.lexer import Frozen, Lexer
 from filters.latex.macros import replacement_length, substituted
 from filters.latex.names import BARE_ARGUMENTS, MATH_ENVIRONMENTS
 from filters.latex.reading import USE_TOKENS, RunawayError
@@ -27,6 +27,8 @@ def expandafter(tex: Interpreter, command: str) -> None:
     macro = tex.macros.get(second)
     if second == "\\csname":
         csname(tex, second)
+    elif second in ("\\else", "\\fi") and tex.conditions and tex.conditions[-1] == "decided":
+        tex.commands[second](tex, second)
     elif macro is not None and macro.alias is None and not (macro.package and not tex.is_textual(macro)):
         tex.expand(second, macro)
     else:
@@ -36,6 +38,7 @@ def expandafter(tex: Interpreter, command: str) -> None:
 
 def csname(tex: Interpreter, command: str) -> None:
     mark = tex.mark()
+    tex.skip_blanks()
     tokens = tex.delimited(("\\endcsname",))
     name = None if tokens is None else "".join(tex.expanded(tokens))
     if not name or len(name) > 200 or "\\" in name:
@@ -78,6 +81,24 @@ def mathchoice(tex: Interpreter, command: str) -> None:
         tex.leave(command, mark)
         return
     tex.push(styles[0 if tex.mode == "display" else 1] or ())
+
+
+def delimited_verbatim(tex: Interpreter, command: str) -> None:
+    """A \\verb or \\lstinline that a macro stands for: its argument is read as it was written."""
+    tex.emit(command)
+    tex.drop_exhausted()
+    top = tex.stack[-1] if tex.stack else None
+    if type(top) is Lexer and (argument := top.raw_argument(command)) is not None:
+        tex.emit(argument)
+
+
+def mathpalette(tex: Interpreter, command: str) -> None:
+    mark = tex.mark()
+    inner, symbol = tex.argument(), tex.argument()
+    if inner is None or symbol is None:
+        tex.leave(command, mark)
+        return
+    tex.push((*inner, "\\displaystyle" if tex.mode == "display" else "\\textstyle", "{", *symbol, "}"))
 
 
 def bare_arguments(tex: Interpreter, command: str) -> None:

@@ -15,6 +15,7 @@ _INPUT = re.compile(r"\\(?:input|include|subfile|subfileinclude)\b\s*(?:\{([^{}\
 _IMPORT = re.compile(r"\\(?:sub)?(?:import|includefrom|inputfrom)\*?\s*\{([^{}\n]{0,500})\}\s*\{([^{}\n]{1,500})\}")
 _CLASS = re.compile(r"\\document(?:class|style)\b(?:\s*\[[^\]]{0,2000}\])?\s*\{\s*([^{}\s]*)")
 _BEGIN = re.compile(r"\\begin\s*\{document\}")
+_END = re.compile(r"\\end\s*\{document\}")
 _PARTS_OF_DOCUMENTS = ("subfiles", "standalone")
 _README = re.compile(r"^\s*(\S+)\s+toplevelfile\b", re.MULTILINE | re.IGNORECASE)
 
@@ -65,7 +66,7 @@ def project(files: Mapping[str, str]) -> Project | None:
         return None
     if best in classes or best in begins:
         return Project(best, best)
-    whole = _closure(best, inputs) & classes & begins
+    whole = {n for n in _closure(best, inputs) & classes & begins if _END.search(sources[n])}
     return Project(min(whole, key=ranks.__getitem__, default=best), best)
 
 

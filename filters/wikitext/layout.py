@@ -35,7 +35,8 @@ _SWITCH = re.compile(r"__[^\W\d_]{3,30}(?:_[^\W\d_]{2,20}){0,3}__")
 _VARIANT = re.compile(r"-\{([^{}]{0,2000})\}-")
 _QUOTES = re.compile(r"'{2,}")
 _RESIDUE = re.compile(
-    r"\[\[|\]\]|\{\{|\}\}|\{\||\|\}|</?ref\b[^<>\n]{0,500}>?|<!--|-->|\bthumb\||\bright\||\bleft\|", re.IGNORECASE
+    r"\[\[|\]\]|\{\{|\}\}|\{\||\|\}|</?ref(?:erences)?\b[^<>\n]{0,500}>?|<!--|-->|\bthumb\||\bright\||\bleft\|",
+    re.IGNORECASE,
 )
 _SPACES = re.compile(r"[ \t\u00a0\u2007\u2009\u200a\u202f]+")
 _INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufeff]")
@@ -252,10 +253,10 @@ def _numbered_lists(lines: list[str]) -> list[tuple[int, str]]:
                 result.append((0, _list_mark(marks, counters) + words))
         else:
             counters.clear()
-            if (first == " " and (lines[index - 1 : index] or [""])[0][:1] == " ") or lines[index + 1 : index + 2] == [
-                " "
-            ]:
-                result.append((0, line[1:].rstrip()))
+            near = (*lines[max(0, index - 1) : index], *lines[index + 1 : index + 2]) if first == " " else ()
+            if any(neighbour.startswith(" ") for neighbour in near):
+                # Several such lines are shown as they were typed.
+                result.extend((0, part.rstrip()) for part in line[1:].split(_BREAK))
             else:
                 result.extend((0, _tidy(part)) for part in line.split(_BREAK))
     return result

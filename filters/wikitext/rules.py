@@ -5,6 +5,7 @@ No rule uses an argument twice, so however templates are nested a page cannot gr
 
 import ast
 import datetime
+import html
 import operator
 import re
 from collections.abc import Callable, Iterable
@@ -92,9 +93,13 @@ _AUTHOR_NAMES = (
 )  # fmt: skip
 
 
+_WIDTH = re.compile(r"[\d.]{1,6} ?(?:em|px|pt|%)?")  # or how many columns
+
+
 def content(template: Template, page: Page) -> str:
     """The block of text or list that a layout template wraps."""
-    text = template.first_named(_TEXT_NAMES) or "\n".join(template.values())
+    given = (value for value in template.values() if not _WIDTH.fullmatch(value))
+    text = template.first_named(_TEXT_NAMES) or "\n".join(given)
     return f"\n{text}\n" if text else HOLE
 
 
@@ -138,6 +143,8 @@ def interlanguage(template: Template, page: Page) -> str:
     if shown:
         return shown
     first = template.get(1)
+    if re.fullmatch(r"Q\d+", first):  # Wikidata's number: {{ill-wd|Q5|en|words}}
+        return template.get(3) or ("" if LANGUAGE_CODE.fullmatch(template.get(2)) else template.get(2)) or HOLE
     if LANGUAGE_CODE.fullmatch(first) and template.get(2):
         return template.get(3) if page.language == "zh" and template.get(3) else template.get(2)
     return first or template.first_named(("fr", "trad", "title", "1"))
@@ -189,16 +196,36 @@ def only_number(template: Template, page: Page) -> str:
 
 
 def uncertain(template: Template, page: Page) -> str:
-    """`{{val|1.0079|0.0001|e=-3|u=kg}}`."""
-    number, error = template.get(1), template.get(2)
-    uncertainty = error if error.startswith("(") else f" ± {error}" if error else ""
+    """`{{val|1.0079|0.0001|e=-3|u=kg}}`, `{{val|1.2|+0.3|-0.2}}`, and of some wikis `{{val|5|km}}`."""
+    number, error, below = (template.get(index) for index in (1, 2, 3))
+    if not re.search(r"\d", error):
+        uncertainty = f" {error}" if error else ""
+    elif below:
+        uncertainty = f" +{error.lstrip('+')} −{below.lstrip('-−')}"
+    else:
+        uncertainty = error if error.startswith("(") else f" ± {error}"
     power = f" × 10<sup>{exponent}</sup>" if (exponent := template.named.get("e")) else ""
     measured = template.first_named(("u", "ul", "up", "upl"))
-    return (number + uncertainty + power + (f" {measured}" if measured else "")).strip() or HOLE
+    shown = template.named.get("p", "") + number + uncertainty + power + (f" {measured}" if measured else "")
+    return shown.strip() or HOLE
 
 
 def measure(template: Template, page: Page) -> str:
-    return values.measure([value.strip(_BLANKS) for value in template.positional]) or HOLE
+    return values.measure([html.unescape(value).strip(_BLANKS) for value in template.positional]) or HOLE
+
+
+def product(template: Template, page: Page) -> str:
+    """`{{dunité|5|6|m}}`: '5 × 6 m'."""
+    sizes = [values.format_number(value, page.language) for value in template.values()]
+    count = sum(size[:1].isdecimal() for size in sizes)
+    return " ".join((" × ".join(sizes[:count]), *map(values.unit, sizes[count:]))) or HOLE
+
+
+def rupees(template: Template, page: Page) -> str:
+    """`{{INRConvert|50|c}}`: '₹50 crore'; what was computed from it is left out, as of `convert`."""
+    scales = {"k": "thousand", "l": "lakh", "m": "million", "c": "crore", "b": "billion", "t": "trillion"}
+    scale = template.get(2).lower()
+    return f"₹{template.get(1)} {' '.join(scales.get(letter, '') for letter in scale)}".rstrip()
 
 
 def fraction(template: Template, page: Page) -> str:
@@ -328,6 +355,51 @@ def century_span(after: str) -> Rule:
     return rule
 
 
+def spanish_century(template: Template, page: Page) -> str:
+    """`{{siglo|V|a|s}}`: 'siglo V a. C.'; without the last argument the text says 'siglo' itself."""
+    numeral, era, word = (template.get(index) for index in (1, 2, 3))
+    before = {"s": "siglo ", "S": "Siglo ", "p": "siglos ", "P": "Siglos "}.get(word[:1], "")
+    after = {"a": " a. C.", "d": " d. C."}.get(era[:1].lower(), "")
+    return before + numeral + after or HOLE
+
+
+def life(template: Template, page: Page) -> str:
+    """`{{bd|1879年|3月14日|1955年|4月18日}}`: year and day of birth, and of death."""
+    born, died = (template.get(index) + template.get(index + 1) for index in (1, 3))
+    return f"{born}－{died}" if born or died else HOLE
+
+
+def italian_biography(template: Template, page: Page) -> str:
+    """`{{Bio|Nome=Anna|Cognome=Rossi|...}}`: the first sentence, 'Anna Rossi (Roma, 3 maggio 1950) è una ...'."""
+
+    def words(*names: str, between: str = " ") -> str:
+        return between.join(filter(None, map(template.named.get, names)))
+
+    def event(kind: str) -> str:
+        place = template.first_named((f"luogo{kind}alt", f"luogo{kind}"))
+        return ", ".join(filter(None, (place, words(f"giornomese{kind}", f"anno{kind}"))))
+
+    name, born, died = words("titolo", "nome", "cognome"), event("nascita"), event("morte")
+    if not name:
+        return HOLE
+    female = words("sesso").upper() == "F"
+    activities = re.sub(r", ([^,]*)\Z", r" e \1", words("attività", "attività2", "attività3", between=", "))
+    if female:
+        article = "un'" if activities[:1] in tuple("aeiou") else "una "
+    else:
+        article = "uno " if re.match(r"s[^aeiou]|z|gn|ps|x", activities) else "un "
+    verb = ("è stata " if female else "è stato ") if died else "è "
+    activity = f"{verb}{article}{activities} {words('nazionalità')}".rstrip() if activities else ""
+    dates = " – ".join(filter(None, (born, died)))
+    sentence = f"{name}{_appended(words('postcognome'))}{f' ({dates})' if dates else ''}"
+    sentence += _appended(words("fineincipit") or activity + _appended(words("postnazionalità")))
+    return f"{sentence.rstrip('.')}.\n"
+
+
+def _appended(text: str) -> str:
+    return f" {text}" if text[:1] not in ("", *",;.:)") else text
+
+
 def old_style(template: Template, page: Page) -> str:
     """`{{OldStyleDate|12 February|1809|1 February}}`: the new day, the old one, the year."""
     day, year, old = (template.get(index) for index in (1, 2, 3))
@@ -341,9 +413,12 @@ def date(template: Template, page: Page) -> str:
 
 def _date_arguments(template: Template) -> list[str]:
     given = template.values() or list(filter(None, map(template.named.get, ("year", "month", "day"))))
+    given = [value for value in given if value.lower() not in {"df", "mf", "dmy", "mdy", "iso"}]
     if len(given) == 1 and re.fullmatch(r"\d{1,4}([ ./-])\d{1,2}\1\d{1,4}", given[0]):
         given = re.split(r"\D", given[0])  # {{date|29 9 2019}}, {{start date|2019-09-29}}
-    return [value for value in given if value.lower() not in {"df", "mf", "dmy", "mdy", "iso"}]
+    elif given and re.search(r"[^\W\d]\.?,?\s+\d{3,4}\b", given[0]):
+        given = given[:1]  # {{date|3 mai 1950|en sport}}: the rest is no part of it
+    return given
 
 
 def time_format(template: Template, page: Page) -> str:
@@ -360,9 +435,9 @@ def time_format(template: Template, page: Page) -> str:
 def date_and_age(template: Template, page: Page) -> str:
     """A date and the years from it to the dump's date."""
     arguments = _date_arguments(template)
-    date, words, _ = values.parse_date(arguments)
+    date, _, _ = values.parse_date(arguments)
     if date is None:
-        return words or HOLE
+        return values.show_date(arguments, page.language) or HOLE
     return _with_age(date, values.years_between(date, page.date), page)
 
 

@@ -29,13 +29,15 @@ _register(
     webarchive|wayback|0|sep entry|iep|sep|chiarire|senza fonte|in lang|link en|#tag|#invoke|displaytitle|defaultsort|
     sortierung|ordena|pagina|coord|coor|coordinate|koordinaten|koordináty|osmrelation|bokref|webbref|citar web|
     cita web|cita libro|lien web|ouvrage|article|internetquelle|literatur|cytuj|cytuj stronę|citeweb|cite web|
-    cite book|cite news|cite journal|cite encyclopedia|youtube|imdb name|imdb title|tl|tlx|commons|commonscat|dl|fldez
+    cite book|cite news|cite journal|cite encyclopedia|youtube|imdb name|imdb title|tl|tlx|commons|commonscat|dl|fldez|
+    noteta|noteta-lite|inflation/year|inflation-year|inflation/fn|inflation-fn
 """,
 )
 _register(
     rules.constant(" "),
     """
-    nbsp|space|spaces|spc|thinsp|thin space|hair space|hairsp|nnbsp|ensp|emsp|figure space|espace|esp.|insécable
+    nbsp|space|spaces|spc|thinsp|thin space|hair space|hairsp|nnbsp|ensp|emsp|figure space|espace|esp.|insécable|
+    fast mellanslag
 """,
 )
 _register(rules.constant(" – "), "snd|spaced ndash|spnd|dash|ndashb|spaced en dash|sndash|–|snds")
@@ -50,10 +52,11 @@ _register(rules.constant("{|"), "(!")
 _register(rules.constant("|}"), "!)")
 _register(rules.constant("|-"), "!-")
 _register(rules.constant("="), "=|equals")
-_register(rules.constant("'"), "'|apostrophe|-'|'-")
-_register(rules.constant("'s"), "'s")
-_register(rules.constant("' \""), "' \"")
-_register(rules.constant("\" '"), "\" '")
+# As entities, or they would join the quotes of bold and italics around them.
+_register(rules.constant("&#39;"), "'|apostrophe|-'|'-")
+_register(rules.constant("&#39;s"), "'s")
+_register(rules.constant('&#39; "'), "' \"")
+_register(rules.constant('" &#39;'), "\" '")
 _register(rules.constant("…"), "...|ellipsis|…|points de suspension")
 _register(rules.constant(", "), ",")
 _register(rules.constant("<br>"), "break|br|-br|crlf")
@@ -70,6 +73,8 @@ _register(rules.wrapped("– ", " –"), "incise")
 _register(rules.wrapped("<sup>", "</sup>"), "sup|exp|exposant")
 _register(rules.wrapped("<sub>", "</sub>"), "sub|indice|ind")
 _register(rules.wrapped("€", ""), "euro|€|eur|euros")
+_register(rules.wrapped("R$", ""), "r$")
+_register(rules.rupees, "inrconvert|inr convert")
 _register(rules.wrapped("£", ""), "gbp|£|pound sterling|pounds")
 _register(rules.wrapped("US$", ""), "us$|usd")
 _register(rules.wrapped("A$", ""), "a$|aud")
@@ -96,18 +101,23 @@ _register(
     nobold2|unbulleted|bez zalomení|nezalomitelné|nedělit|неразрывный|нобр|nowrap2|не переносить|comment|comm|
     коментар|пояснення|abbr2|definition|term|defn|ushort|petit|petites capitales|capitale|grande|petite|gras|italique|
     lettrine|initiale|abbr disp|souverain|souverain2|souverain3|inscription|hel|bgcolor|fontcolor2|malé|större|mindre|
-    gross|klein|kapitälchen|wortart
+    gross|klein|kapitälchen|wortart|citation needed span|cns|clarify span|dubious span|нет аи 2|флагче с име|
+    ecuación|bloque numérico
 """,
 )
 _register(
     rules.argument(2),
     """
-    color|colour|font color|font colour|fontcolor|text color|style|fs|font size|língua|lingua|limba|nyelv|nativename|
-    rtl lang|script|jez|språk|sprache|iw2|langi|ref-lang|语|語|su|script2|background color
+    color|colour|font color|font colour|fontcolor|text color|style|fs|font size|nativename|script|iw2|su|script2|
+    background color|numblk
 """,
 )
 _register(
-    rules.foreign, "lang|langue|rtl-lang|font|wikt-lang|cizojazyčně|lengua|idioma|langx|llang|native name|cj|vjazyce2"
+    rules.foreign,
+    """
+    lang|langue|rtl-lang|rtl lang|font|wikt-lang|cizojazyčně|lengua|idioma|langx|llang|native name|cj|vjazyce|vjazyce2|
+    língua|lingua|limba|nyelv|jez|språk|sprache|langi|ref-lang|语|語
+""",
 )
 _register(rules.last, "transl|translit|tlit|transliteration|script/hebrew|script/arabic|resize|langr")
 _register(
@@ -154,7 +164,7 @@ _register(
     cita larga|cita|cita2|citació|citazione|bloco de citação|citação2|citação|citat|cytat|cytat d|cytat2|idézet|
     idézet2|quote2|citaat|citat2|цитата|початок цитати|blockquote2|quadro de citação|cite quote|navedek|citatni blok|
     epigraph|epigraf|epigrafo|эпиграф|епіграф|quote 1|bq|dialogue|cytat-ramka|citatboks|citatruta|citát|
-    quote without source|quote-1|cita destacada|caja de cita|引用|quotation2|引用文|cquote2
+    quote without source|quote-1|cita destacada|caja de cita|引用|quotation2|引用文|cquote2|цитат
 """,
 )
 _register(rules.inline_quote, '"|qi|inline quote|citation|citation étrangère|начало цитаты|quote inline|tq|talk quote')
@@ -214,10 +224,18 @@ _register(
     convert|cvt|conv|conversie|converteer|convertir|convertor|convertit|converti|convertert|convertto|převod|
     umrechnung|umrechnen|omregn|converter|convert2|convertabbr|átváltás|přepočet|преобразовать|конвертировать|
     convertisseur|omvandla|pretvorba|convert/spell|konverter|konvertuj|pretvori|претвори|конверзија|конвертиране|
-    перетворити|convertește|conversie2|konvertálás|conversió|conversión|conversão|konvertera|переводъединиц|unitconvert
+    перетворити|convertește|conversie2|konvertálás|conversió|conversión|conversão|konvertera|переводъединиц|unitconvert|
+    превръщане
 """,
 )
-_register(rules.fraction, "frac|fraction|sfrac|tfrac|fract|brok|bruch|törés|ratio frac|zlomek|ułamek|дробь|sfracn")
+_register(rules.product, "dunité", "fr")
+_register(
+    rules.fraction,
+    """
+    frac|fraction|sfrac|tfrac|fract|brok|bruch|törés|ratio frac|zlomek|ułamek|дробь|sfracn|brøk|bråk|razlomak|разломак|
+    ulomek|fracció|fracción|breuk|fração|fracție|frazione|tört
+""",
+)
 _register(rules.power_of_ten, "e|x10^|×10^|sn|10^|×10|x10|e10")
 _register(rules.power, "pow|10^n|puissance|potenz|^")
 _register(
@@ -249,15 +267,16 @@ _register(
 _register(rules.joined(" "), "lknb", "pt")
 _register(rules.century("século ", ""), "séc|século|sec", "pt")
 _register(rules.century("segle ", ""), "segle", "ca")
-_register(rules.century("siglo ", ""), "siglo", "es")
+_register(rules.spanish_century, "siglo", "es")
 _register(rules.century("", " secolo"), "secolo", "it")
 _register(rules.century("secolul ", ""), "secol|sec", "ro")
 _register(rules.constant(HOLE), "lang-icon|ap|vt", "es")
 _register(rules.constant(HOLE), "link|main|länk|huvudartikel|e", "sv")
 _register(rules.constant(HOLE), "e|cytuj|odn", "pl")
 _register(rules.constant(HOLE), "r", "ru")
+_register(rules.date, "d-", "ru")
 _register(rules.argument(1), "s", "ru")
-_register(rules.constant(HOLE), "cita libro|cita web|cita news|cita pubblicazione|e|f", "it")
+_register(rules.constant(HOLE), "cita|cita libro|cita web|cita news|cita pubblicazione|e|f", "it")
 
 _register(
     rules.date,
@@ -277,7 +296,7 @@ _register(
 _register(
     rules.date_and_age,
     """
-    birth date and age|birth-date and age|birth date and age2|bda|birth year and age|start date and age|
+    birth date and age|birth-date and age|birth date and age2|bda|bya|birth year and age|start date and age|
     start date and years ago|dob and age|date de naissance-|naissance|date de naissance et âge|
     fecha de nacimiento y edad|edad nacimiento|fecha nacimiento|edad2|dnibr|nascimento e idade|
     data de nascimento e idade|geburtsdatum und alter|alter und geburtsdatum|geboortedatum en leeftijd|
@@ -303,8 +322,8 @@ _register(
     rules.age,
     """
     age|age in years|age as of date|years old|ålder|alder|alter|edad|edat|età|idade|âge|age2|leeftijd|věk|wiek|
-    életkor|kor|возраст|вік|године|starost|dob i godine|vârsta|varsta|възраст|年齢|没年齢|年齡|年龄|age nts|
-    current age|ageyears|age in years, nts|kora|ålder2|years since
+    életkor|kor|возраст|вік|године|starost|старост|dob i godine|vârsta|vârstă|varsta|възраст|年齢|没年齢|年齡|年龄|
+    age nts|current age|ageyears|age in years, nts|kora|ålder2|years since|年数
 """,
 )
 _register(rules.time_format, "#time|#timel")
@@ -371,9 +390,11 @@ _register(rules.constant("#"), "number sign|hash")
 _register(rules.constant("§"), "section sign")
 _register(rules.constant("CO₂"), "co2")
 _register(rules.constant("H₂O"), "h2o")
-_register(rules.constant("M☉"), "solar mass")
-_register(rules.constant("L☉"), "solar luminosity")
-_register(rules.constant("R☉"), "solar radius")
+_register(rules.followed("M☉"), "solar mass")
+_register(rules.followed("L☉"), "solar luminosity")
+_register(rules.followed("R☉"), "solar radius")
+_register(rules.followed("million years ago"), "ma|mya", "en")
+_register(rules.followed("hands"), "hand|hands", "en")
 _register(
     rules.argument(1),
     """
@@ -395,6 +416,9 @@ _register(rules.unsourced, "källa behövs|citat behövs|förtydliga", "sv")
 _register(rules.argument(1), "cita requerida|añadir referencias|demostrar|aclarar", "es")
 _register(rules.argument(1), "carece de fontes2|citação necessária|quem", "pt")
 _register(rules.quantity, "fmtn", "pt")
+_register(rules.italian_biography, "bio", "it")
+_register(rules.joined(" ou "), "pbpe|pepb", "pt")
+_register(rules.followed("m s.l.m."), "m s.l.m.", "it")
 _register(rules.followed("a.C."), "a.c.|ac", "pt")
 _register(rules.followed("d.C."), "d.c.|dc", "pt")
 _register(rules.followed("a. C."), "a.c.|ac|a. c.", "es")
@@ -408,6 +432,7 @@ _register(rules.law("Art."), "art.", "de")
 _register(rules.bible_verse, "b", "de")
 _register(rules.date, "dată", "ro")
 _register(rules.argument(1), "要出典", "ja")
+_register(rules.life, "bd|生卒", "zh")
 _register(rules.constant(HOLE), "нет аи|нет в источнике|факт|чињеница|напомена|кто|когда|уточнить|значимость факта")
 
 _FOREIGN_NAME = re.compile(r"(?:lang|јез|jez|jezik|језик|langue|lingua|язык|мова|idioma)[-‑‐][\w-]{2,20}")

@@ -21,10 +21,17 @@ _UNITS = {
     "PD/sqmi": "per sq mi", "PD/km2": "per km²", "/sqmi": "per sq mi", "/km2": "per km²", "acre.ft": "acre-ft",
     "ftin": "ft", "stlb": "st", "lboz": "lb", "cuft/s": "cu ft/s", "m3/s": "m³/s", "ft.lbf": "ft·lbf", "N.m": "N·m",
 }  # fmt: skip
-_RANGES = {"-": "–", "–": "–", "to(-)": "–", "x": " × ", "by": " × ", "×": " × ", "*": " × ", "+/-": " ± ", "±": " ± "}
+_RANGES = {
+    "-": "–", "–": "–", "to(-)": "–", "to-": "–", "x": " × ", "xx": " × ", "by": " × ", "×": " × ", "*": " × ",
+    "+/-": " ± ", "±": " ± ", "+": " + ", ",": ", ", ", and": ", and ", ", or": ", or ",
+}  # fmt: skip
 _RANGE_WORDS = frozenset(
-    {"to", "and", "or", "to about", "&", "a", "bis", "à", "do", "až", "до", "tot", "til", "till", "og"}
-)
+    """
+    to and or through & a bis à do až до tot til till og et ou und oder y o e i u och eller en of и или та або lub oraz
+    """.split()
+) | {"to about", "and/or"}
+_FIGURE = re.compile(r"[+\-−±~]?[\d.,]")
+_UNITS_TOO = frozenset("aeiyoàuи")  # one-letter words of ranges, which behind a unit are another unit
 _SMALLER_UNITS = {
     "ft": {"in"},
     "st": {"lb"},
@@ -89,24 +96,29 @@ def unit(code: str) -> str:
 def measure(arguments: Sequence[str]) -> str:
     """`{{convert|5|to|10|km|mi}}` as its author's figures, "5 to 10 km": what was computed from them is left out."""
     parts: list[str] = []
-    index, last_unit = 0, ""
-    while index < len(arguments):
-        number = arguments[index]
-        if not re.match(r"[+\-−]?[\d.,]", number):
+    rest = list(arguments)
+    while rest and _FIGURE.match(rest[0]):
+        parts.append(rest.pop(0))
+        between = _range(rest)
+        if not between:
+            name = rest.pop(0) if rest else ""
+            parts.append(f" {unit(name)}" if name else "")
+            if rest[1:] and rest[1] in _SMALLER_UNITS.get(name, ()):
+                parts.append(" ")
+                continue
+            between = _range(rest) if rest and rest[0] not in _UNITS_TOO else ""
+        if not between:
             break
-        following = arguments[index + 1] if index + 1 < len(arguments) else ""
-        parts.append(number)
-        if following in _RANGES or following in _RANGE_WORDS:
-            parts.append(_RANGES.get(following) or f" {following} ")
-            index += 2
-            continue
-        parts.append(f" {unit(following)}" if following else "")
-        last_unit, index = following, index + 2
-        further = arguments[index + 1] if index + 1 < len(arguments) else ""
-        if further not in _SMALLER_UNITS.get(last_unit, ()):
-            break
-        parts.append(" ")
+        parts.append(between)
+        del rest[0]
     return "".join(parts).strip() or " ".join(arguments[:2])
+
+
+def _range(arguments: Sequence[str]) -> str:
+    """The `to` or `x` that `arguments` start with, as it is printed, if another figure follows."""
+    if len(arguments) < 2 or not _FIGURE.match(arguments[1]):
+        return ""
+    return _RANGES.get(arguments[0]) or (f" {arguments[0]} " if arguments[0] in _RANGE_WORDS else "")
 
 
 def parse_date(arguments: Sequence[str]) -> tuple[datetime.date | None, str, int]:

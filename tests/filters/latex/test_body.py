@@ -37,6 +37,7 @@ def test_a_section_in_verbatim_text_is_none():
     [
         r"\begin{thebibliography}{9}\bibitem{a} A.\end{thebibliography}",
         r"\bibliographystyle{plain}\bibliography{refs}{}",
+        r"\section*{References}\small\begin{enumerate}\item A\end{enumerate}", r"\section*{References} [1] A. B.",
         r"\printbibliography[title=References]", r"\section*{References}\begin{references}\reference A\end{references}",
         r"\begin{thebibliography}{9}\bibitem{a} not closed", r"\input{main.bbl}", r"\Refs \ref\no 1 \endRefs",
     ],

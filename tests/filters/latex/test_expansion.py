@@ -60,6 +60,18 @@ def text(body: str, preamble: str = "", **others: str) -> str:
         (r"\makeatletter\def\x{\@ifstar\y\z}\def\y{s}\def\z{p}\makeatother", r"\x* \x.", "s p."),
         (r"\makeatletter\def\x{\@ifnextchar[{\y}{\y[d]}}\def\y[#1]{<#1>}\makeatother", r"\x\x[e]", "<d><e>"),
         (r"\expandafter\def\csname odd1\endcsname{here}", r"\csname odd1\endcsname", "here"),
+        (r"\expandafter\newcommand\csname x\endcsname{here}", r"\x{} \csname x\endcsname", "here{} here"),
+        (r"\def\loop#1{\ifx\loop#1\else\expandafter\def\csname b#1\endcsname{<#1>}\expandafter\loop\fi}\loop ab\loop",
+            r"\ba\bb", "<a><b>"),
+        (r"\newcommand\perpto{\protect\mathpalette{\protect\p}{\perp}}\def\p#1#2{{#1#2}}", r"$\perpto$",
+            r"$\protect\protect{\textstyle\perp}$"),
+        (r"\newboolean{a}\setboolean{a}{true}\newtoggle{b}", r"\ifthenelse{\boolean{a}}{1}{2}\ifbool{b}{1}{2}", "12"),
+        (r"\newbool{a}\booltrue{a}\ifthenelse{\not\boolean{a}}{\def\x{1}}{\def\x{2}}", r"\x", "2"),
+        (r"\newcommand{\x}[1][]{\ifthenelse{\isempty{#1}}{1}{2}\ifblank{#1}{3}{4}}", r"\x\x[a]", "1324"),
+        (r"\newcommand{\x}[1]{\ifthenelse{\equal{#1}{\alpha}}{1}{2}}", r"\x{\alpha}\x{\beta}", "12"),
+        (r"\def\v{full}", r"\ifthenelse{\equal{\v}{full}}{1}{2}\ifthenelse{2<1}{1}{2}", "12"),
+        (r"\makeatletter\renewcommand\section{\@startsection{section}{1}{0pt}{1pt}{1pt}{\bf}}", r"\section{T}",
+            r"\section{T}"),
         (r"\newcommand{\make}[2]{\newcommand{#1}{[#2]}}\make{\x}{made}", r"\x", "[made]"),
         (r"\def\a{\b}\def\b{\c}\def\c{deep}", r"\a", "deep"),
         (r"\def\x#1{\def\y##1{#1##1}}\x{a}", r"\y{b}", "ab"),
@@ -83,6 +95,7 @@ def test_a_definition_is_expanded(definition, use, expected):
     [
         r"\newcommand{\x", r"\newcommand{x}{y}", r"\def x{y}", r"\def\x#2{y}", r"\x{undefined}", r"\let x", r"\begin{x",
         r"\ifdim 1pt<2pt a\else b\fi", r"\unknown[a]{b}", r"\newcommand{\x}[12]{y}", r"a \fi b \else c", r"\csname a",
+        r"\ifthenelse{\boolean{unknown}}{a}{b}", r"\setboolean{unknown}{true}",
     ],
 )  # fmt: skip
 def test_what_is_not_well_formed_stays(body):
@@ -141,6 +154,19 @@ def test_a_classs_machinery_stays_as_it_is():
     assert text(body, r"\usepackage{own}", own_sty=style) == body
 
 
+def test_what_looks_at_the_next_token_is_text_in_a_package_too():
+    package = (
+        r"\DeclareRobustCommand\dot{\futurelet\@let@token\@dot}\def\@dot{\ifx\@let@token.\else.\fi}\def\eg{e.g\dot}"
+    )
+    assert text(r"\eg, \eg.", r"\usepackage{own}", own_sty=package) == "e.g., e.g."
+
+
+def test_amstex_defines_and_ends_in_its_own_way():
+    paper = flatten({"a.tex": "\\input amstex\n\\define\\x{X}\\head 1\\endhead \\x\n\\enddocument behind"})
+    assert paper is not None
+    assert paper.text == "\\head 1\\endhead X"
+
+
 def test_comments_go_and_percent_signs_stay():
     body = "\\section{S}% one\n5\\% of% two\n  it\\\\% three\n% four\nnext% five\n\nlast"
     assert text(body) == "\\section{S}5\\% ofit\\\\next\n\nlast"
@@ -151,11 +177,17 @@ def test_comments_go_and_percent_signs_stay():
     [
         "\\begin{verbatim}\n% kept \\x\n\n\n\n  \\end{verbatim}", "\\begin{lstlisting}[a=b]\nx % y\n\\end{lstlisting}",
         r"\verb|% \x|", r"\verb*+%+", r"\lstinline[language=C]!a % b!", r"\lstinline{a % b}", r"\url{http://a/b%20c}",
-        r"\href{http://a/%7Eb}{text}", "\\begin{minted}{c}\n%\n\\end{minted}",
+        r"\lstinline{a_%d}, and", r"\mintinline{c}{a % b}", r"\href{http://a/%7Eb}{text}",
+        "\\begin{minted}{c}\n%\n\\end{minted}",
     ],
 )  # fmt: skip
 def test_verbatim_text_is_kept_as_it_is(verbatim):
     assert text(f"\\section{{S}}\n{verbatim} end % gone", r"\def\x{wrong}") == f"\\section{{S}}\n{verbatim} end"
+
+
+def test_a_macro_may_stand_for_a_verbatim_command():
+    own = r"\newcommand{\code}{\lstinline}\newcommand{\v}{\verb}"
+    assert text(r"\section{S} \code{a % b} \v|%|", own) == r"\section{S} \lstinline{a % b} \verb|%|"
 
 
 def test_verbatim_environments_of_the_authors_own_are_known():

@@ -56,6 +56,9 @@ def test_a_wrapper_is_the_root_and_the_document_the_main_file():
     found = project({"a4.tex": r"\def\size{a4}\input{book}", "book.tex": PAPER, "part.tex": "words"})
     assert found is not None
     assert (found.root, found.main) == ("a4.tex", "book.tex")
+    found = project({"paper.tex": r"\input{start} words \end{document}", "start.tex": PAPER.partition(r"\end")[0]})
+    assert found is not None
+    assert found.main == "paper.tex"  # what only begins a document is none
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,9 @@ def value(wikitext: str, language: str = "en") -> str:
         ("{{convert|6|ft|2|in|m}}", "6 ft 2 in"),
         ("{{convert|3|x|4|m}}", "3 × 4 m"),
         ("{{convert|−40|F|C|0}}", "−40 °F"),
+        ("{{convert|5|ft|x|6|ft|m}} {{convert|3|xx|4|x|5|m}} {{convert|4|&ndash;|5|ha|a}} {{convert|5|ha|a|1}}",
+         "5 ft × 6 ft 3 × 4 × 5 m 4–5 ha 5 ha"),
+        ("{{convert|3|,|4|, and|5|ft}} {{convert|±5|C}} {{convert|between|5}}", "3, 4, and 5 ft ±5 °C between 5"),
         ("{{formatnum:1234567.89}}", "1,234,567.89"),
         ("{{formatnum:1,234|R}}", "1234"),
         ("{{formatnum: about 5 }}", "about 5"),
@@ -48,6 +51,12 @@ def value(wikitext: str, language: str = "en") -> str:
         ("{{CURRENTYEAR}}", "2022"),
         ("{{PAGENAME}}", "Rome"),
         ("{{val|1.5|0.2|e=-3|u=kg}}", "1.5 ± 0.2 × 10⁻³ kg"),
+        ("{{val|p=~|1.2|+0.3|-0.2}} {{val|1.2|0.3|0.2|u=kg}} {{val|5|km}}", "~1.2 +0.3 −0.2 1.2 +0.3 −0.2 kg 5 km"),
+        ("{{date|2010-05-03|mdy}}", "May 3, 2010"),
+        ("{{solar mass|2}} {{solar mass}} {{INRConvert|5|lc}} {{Ma|66}}",
+         "2 M☉ M☉ ₹5 lakh crore 66 million years ago"),
+        ("{{bya|1950|5}} {{death-date and age|1 May 2000|3 May 1950}}", "May 1950 1 May 2000"),
+        ("''Eagle''{{'s}} and ''Eagle''{{'}}s {{citation needed span|landing|date=x}}", "Eagle's and Eagle's landing"),
         ("{{frac|1|2}} {{frac|3|1|2}} {{sfrac|7}}", "1/2 3 1/2 1/7"),
         ("{{chem|H|2|O}} {{chem|NH|4|+}} {{chem2|C6H12O6}}", "H₂O NH₄⁺ C₆H₁₂O₆"),
         ("5{{e|24}}", "5×10²⁴"),
@@ -97,6 +106,15 @@ def test_words_and_numbers_are_left(template: str, left: str) -> None:
     [
         ("bg", "{{lang|de|Wort}} {{formatnum:12345}}", "Wort 12 345"),
         ("ca", "{{segle|XIII|s}} {{formatnum:12345}}", "segle XIII 12.345"),
+        ("bg", "{{превръщане|5|mi|km}}", "5 mi"),
+        ("cs", "{{Vjazyce|en}} word", "word"),
+        ("da", "{{brøk|1|2}}", "1/2"),
+        ("es", "{{siglo|V|a|s}} y los siglos {{siglo|XIX}}", "siglo V a. C. y los siglos XIX"),
+        ("fr", "{{date-|3 mai 1950|au cinéma}} {{dunité|5.5|6|cm}}", "3 mai 1950 5,5 × 6 cm"),
+        ("it", "500 {{m s.l.m.}}", "500 m s.l.m."),
+        ("ro", "{{ill-wd|Q5|en|om}} {{ill-wd|Q5|omul}} {{ill-wd|Q5|en}} {{limba|en}}", "om omul"),
+        ("sv", "5{{fast mellanslag}}km", "5 km"),
+        ("zh", "{{bd|1879年|3月14日|1955年|4月18日|catIdx=A}}", "1879年3月14日－1955年4月18日"),
         ("cs", "{{Cizojazyčně|de|Wort}} {{Datum narození|1879|3|14}}", "Wort 14. března 1879"),
         ("da", "{{Alder|2000|1|1}} {{nowrap|5 km}} {{konverter|5|km}}", "22 5 km 5 km"),
         ("de", "{{ruS|Москва|Moskwa}} {{Höhe|115|DE-NHN|link=true}} {{§|433|bgb|juris}} BGB {{B|Mt|5|3}}",
@@ -154,7 +172,7 @@ def test_words_and_numbers_are_left_in_every_language(language: str, template: s
         "{{coord|52|31|N|13|23|E}}", "{{flagicon|USA}}", "{{audio|a.ogg|listen}}", "{{ISBN|978-0-1}}",
         "{{citar web|url=x}}", "{{Literatur|Autor=x}}", "{{reflist|30em}}", "{{clear}}", "{{anchor|x}}",
         "{{DEFAULTSORT:Rome}}", "{{commons category|Rome}}", "{{прапорець|USA}}", "{{#tag:ref|a}}",
-        "{{webarchive|url=http://x.y}}", "{{dead link}}",
+        "{{webarchive|url=http://x.y}}", "{{dead link}}", "{{Inflation/year|US}}", "{{NoteTA|1=zh-cn:a;zh-tw:b}}",
     ],
 )  # fmt: skip
 def test_references_notes_and_marks_leave_nothing(template: str) -> None:
@@ -166,6 +184,7 @@ def test_blocks_of_text_and_lists_are_kept() -> None:
     assert plain_text("{{quote|text=All men die.|author=Plato}}", page) == "All men die.\n— Plato"
     assert plain_text("{{columns-list|colwidth=20em|\n* a\n* b\n}}", page) == "- a\n- b"
     assert plain_text("{{div col}}\n* a\n{{div col end}}", page) == "- a"
+    assert plain_text("{{div col|2}}\n* a\n{{div col end}}", page) == "- a"
     assert plain_text("{{ubl|a|b}}", page) == "- a\n- b"
     assert (
         plain_text("{{Zitat|Text=Alle Verliebtheit|Autor=S.}}", Page("de", "T", page.date)) == "Alle Verliebtheit\n— S."
@@ -190,6 +209,23 @@ def test_a_line_of_boxes_alone_leaves_nothing(boxes: str) -> None:
 
 def test_a_german_identifier_is_no_word_of_another_language() -> None:
     assert plain_text("* {{HLS|17333|Name|Autor=X}}\n", Page("de", "T", datetime.date(2022, 8, 1))) == ""
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ("|Nome=Anna|Cognome=Rossi|Sesso=F|LuogoNascita=Roma|GiornoMeseNascita=3 maggio|AnnoNascita=1950"
+         "|Attività=attrice|Attività2=cantante|Attività3=ballerina|Nazionalità=italiana|PostNazionalità=, nota",
+         "Anna Rossi (Roma, 3 maggio 1950) è un'attrice, cantante e ballerina italiana, nota."),
+        ("|Nome=Hans|Cognome=Stein|Sesso=M|AnnoNascita=1850|LuogoMorte=Bonn|AnnoMorte=1900|Attività=scrittore",
+         "Hans Stein (1850 – Bonn, 1900) è stato uno scrittore."),
+        ("|Nome=Pio|Sesso=M|FineIncipit=fu il secondo della serie.", "Pio fu il secondo della serie."),
+    ],
+)  # fmt: skip
+def test_an_italian_biography_starts_with_its_sentence(fields: str, sentence: str) -> None:
+    assert (
+        plain_text(f"{{{{Bio{fields}}}}}\nText.", Page("it", "T", datetime.date(2022, 8, 1))) == f"{sentence}\n\nText."
+    )
 
 
 def test_boxes_leave_nothing() -> None:
