@@ -19,15 +19,16 @@ from tests.cluster import cluster, ready
 from tests.runs import ROOT, files, pin_models, succeed
 
 ROW = "{:<26}  {:>6}  {:>6}  {:>6}  {}"
-TIMEOUT = 1_800
+CONFIG = "configs/demo.yaml"
+TIMEOUT = 1_800  # seconds
 
 
 def make_models(base: Sequence[str], out: Path) -> None:
     """Models and tokenizer as the configuration says, under `out`."""
     succeed(ROOT, "pipelines", "models", "--out", str(out), *base, timeout=TIMEOUT)
     succeed(ROOT, "pipelines", "run", "--until", "text", "--out", str(out), *base, timeout=TIMEOUT)
-    tokenizer = ["--text", str(out / "text"), "--out", str(out / "models" / "tokenizer.model")]
-    succeed(ROOT, "tokenizer", "train", *tokenizer, "--pieces=8000", "--sample-bytes=8000000", timeout=TIMEOUT)
+    tokenizer = ["--text", str(out / "text"), "--out", str(out / "models" / "tokenizer.model"), "--config", CONFIG]
+    succeed(ROOT, "tokenizer", "train", *tokenizer, timeout=TIMEOUT)
 
 
 def main() -> None:
@@ -42,7 +43,7 @@ def main() -> None:
     work.mkdir(parents=True)
     if not data:
         build_sample(data := work / "sample")
-    base = ["--config", "configs/demo.yaml", f"data={data}"]
+    base = ["--config", CONFIG, f"data={data}"]
     make_models(base, work / "made")
     with cluster(work) as started:
         engines = {
