@@ -219,7 +219,7 @@ def job_server(options: Sequence[str], workers: int, elements: int) -> Iterator[
         _server = JobServer(settings, workers, parallelism)
     flags = ["--runner=PortableRunner", f"--job_endpoint={_server.endpoint}", *others]
     # else every executor fetches the whole class path, which it has, for each job, and starts a worker for each step
-    flags += [f"--filesToStage={DEPLOY / 'log4j2.properties'}", f"--environment_cache_millis={WORKER_CACHE_MS}"]
+    flags += [f"--files_to_stage={DEPLOY / 'log4j2.properties'}", f"--environment_cache_millis={WORKER_CACHE_MS}"]
     if settings.embedded:
         flags.append("--environment_type=LOOPBACK")
     elif not any(o.startswith("--environment_type") for o in others):

@@ -16,6 +16,7 @@ from pipelines.processes import ends_with_parent
 
 NODE = Path(__file__).parent.parent / "deploy" / "spark" / "node"
 START_SECONDS = 120
+os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")  # Javas that live for seconds
 
 ready = (spark.HOME / "jars").is_dir() and shutil.which("java")
 needs_spark = pytest.mark.skipif(
@@ -62,6 +63,9 @@ class Cluster:
         while sign not in log.read_text(errors="replace"):
             assert time.monotonic() < deadline, log.read_text(errors="replace")[-2000:]
             time.sleep(0.2)
+
+    def executor_logs(self) -> list[str]:
+        return [path.read_text(errors="replace") for path in (self._folder / "work").glob("*/*/stderr")]
 
     def stop(self) -> None:
         for node in self.nodes:

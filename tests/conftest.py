@@ -5,14 +5,14 @@ undisturbed run to compare with.
 import fcntl
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
 
-from tests.cluster import cluster
+from tests.cluster import Cluster, cluster
 from tests.runs import ROOT, make_models, pin_models, run_with, succeed, take_part
 
 # A slow machine is no failure, so examples have no deadline; pytest's timeout ends what hangs.
@@ -110,7 +110,13 @@ def reference(repository, run_arguments, once) -> Path:
 
 
 @pytest.fixture(scope="session")
-def master(tmp_path_factory):
-    """The address of a Spark cluster with two workers on this machine."""
+def spark_cluster(tmp_path_factory) -> Iterator[Cluster]:
+    """A Spark cluster with two workers on this machine."""
     with cluster(tmp_path_factory.mktemp("cluster")) as started:
-        yield started.url
+        yield started
+
+
+@pytest.fixture(scope="session")
+def master(spark_cluster) -> str:
+    """The address of the cluster."""
+    return spark_cluster.url

@@ -1,6 +1,7 @@
 """The same run on every engine: the same bytes."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,10 @@ def test_embedded_spark_gives_the_same_bytes(repository, seven, direct, tmp_path
 
 @needs_spark
 @pytest.mark.timeout(900)
-def test_a_cluster_gives_the_same_bytes(repository, seven, direct, master, tmp_path):
-    succeed(repository, *seven(tmp_path, "--runner=spark", "--workers=1", f"--master={master}"), timeout=800)
+def test_a_cluster_gives_the_same_bytes(repository, seven, direct, spark_cluster, tmp_path):
+    on_cluster = ["--runner=spark", "--workers=1", f"--master={spark_cluster.url}"]
+    succeed(repository, *seven(tmp_path, *on_cluster), timeout=800)
     assert files(tmp_path) == files(direct)
+    logs = spark_cluster.executor_logs()
+    assert len(logs) >= 10
+    assert not any(re.search(r"Fetching \S+\.jar", log) for log in logs)  # executors have the class path
