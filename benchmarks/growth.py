@@ -8,7 +8,7 @@ pages once, with a word of the file's own in every line; a size in MB of text is
 run from these to clean text on each engine (`embedded` is Spark inside the run) with each number of workers, with
 models that `python -m pipelines models` left in a folder, or that are made first. Prints a Markdown table:
 
-- rates are MB of text over a task's processor seconds, loading of models included;
+- rates are MB of text over a task's processor seconds, apart from each child's first task, which loads code and models;
 - the memory is the most that any child held; the round's, of the process that decides which lines are repeated;
 - shuffled: what digests put into the round (keys and bits) and what comes out (bits), over the text.
 """
@@ -70,7 +70,10 @@ def measure(out: Path, text_bytes: int) -> list[str]:
     stages = {name: read_records(out, f"commoncrawl.{name}") for name in ("digest", "lines", "clean")}
 
     def rate(stage: str) -> str:
-        return f"{text_bytes / 1e6 / sum(r['run']['cpu_seconds'] for r in stages[stage]):.2f}"
+        done = sorted(stages[stage], key=lambda r: r["run"]["ended"])
+        first = {r["run"]["pid"]: r["key"] for r in reversed(done)}.values()
+        warm = [r["run"]["cpu_seconds"] for r in done if r["key"] not in first]
+        return f"{text_bytes / len(done) * len(warm) / sum(warm) / 1e6:.2f}" if warm else ""
 
     def peak(*names: str) -> str:
         return str(max(r["run"]["peak_mb"] for name in names for r in stages[name]))
